@@ -1,0 +1,5 @@
+//! Columns, rows and values.
+
+mod column;
+
+pub use column::{Column, Columns};

@@ -1,0 +1,2 @@
+//! The `hyperwire` command.
+fn main() {}

@@ -1,0 +1,3 @@
+//! # hyperwire-blocking
+//!
+//! A client of Hyper on std sockets, driven by the state machines of `hyperwire-core`.

@@ -1,0 +1,3 @@
+//! # hyperwire-tests
+//!
+//! What the tests of every runtime share.
