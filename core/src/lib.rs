@@ -10,6 +10,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod buffer;
+pub mod session;
 pub mod time;
 pub mod wire;
 pub mod row;
