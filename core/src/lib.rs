@@ -11,7 +11,8 @@ extern crate alloc;
 extern crate std;
 
 pub mod buffer;
+pub mod liveness;
+pub mod row;
 pub mod session;
 pub mod time;
 pub mod wire;
-pub mod row;
