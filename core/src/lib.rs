@@ -14,5 +14,7 @@ pub mod buffer;
 pub mod liveness;
 pub mod row;
 pub mod session;
+pub mod hyperd;
+pub mod row;
 pub mod time;
 pub mod wire;
