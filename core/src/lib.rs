@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod row;
+pub mod statement;
 pub mod time;
 pub mod wire;
-pub mod row;
