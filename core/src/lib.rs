@@ -16,5 +16,7 @@ pub mod row;
 pub mod session;
 pub mod hyperd;
 pub mod row;
+pub mod row;
+pub mod statement;
 pub mod time;
 pub mod wire;
