@@ -11,12 +11,10 @@ extern crate alloc;
 extern crate std;
 
 pub mod buffer;
+pub mod hyperd;
 pub mod liveness;
 pub mod row;
 pub mod session;
-pub mod hyperd;
-pub mod row;
-pub mod row;
 pub mod statement;
 pub mod time;
 pub mod wire;

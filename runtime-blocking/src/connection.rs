@@ -91,6 +91,30 @@ impl Connection {
         }
     }
 
+    /// Waits for a row of this request, or for whatever ends its rows.
+    #[inline]
+    pub(crate) fn poll_row(&mut self, id: RequestId, demand: u64) -> Result<Event, Error> {
+        loop {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(event @ Event::Row(_))) => return Ok(event),
+                Ok(Some(event)) => {
+                    if let Some(event) = self.act_upon(event)? && event.request() == Some(id) {
+                        return Ok(event);
+                    }
+                }
+                Ok(None) if self.session.wants_demand() => self.session.demand(id, demand),
+                Ok(None) => self.wait()?,
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+    }
+
+    /// Waits until a request is over whose last news came already.
+    pub(crate) fn finish(&mut self, id: RequestId) -> Result<(), Error> {
+        while !matches!(self.next_event_of(id)?, Event::Finished { .. }) {}
+        Ok(())
+    }
+
     /// Waits until nothing is open: what was abandoned is thrown away or canceled on the way.
     pub(crate) fn settle(&mut self) -> Result<(), Error> {
         while !self.session.is_idle() {

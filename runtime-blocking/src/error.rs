@@ -46,6 +46,12 @@ pub enum Error {
     /// A transaction is open already, and Hyper has neither nested ones nor savepoints.
     #[error("a transaction is open already; Hyper has no nested ones")]
     InTransaction,
+    /// The transaction had failed before its COMMIT, so the server rolled it back.
+    #[error("the transaction had failed before, so COMMIT rolled it back; nothing of it was kept")]
+    RolledBack,
+    /// A statement was prepared by another client.
+    #[error("the statement was prepared by another client; a prepared statement belongs to its session")]
+    ForeignStatement,
     /// The server cannot be asked to cancel: it gave this session no key.
     #[error("the server gave this session no cancel key")]
     NoCancelKey,
@@ -92,7 +98,13 @@ impl Error {
             Self::Statement(StatementError::Server(_) | StatementError::DeadlineExceeded) => Blame::Server,
             Self::Tls(_) => Blame::Peer,
             Self::Batch { error, .. } => error.blame(),
-            Self::Statement(_) | Self::Misuse(_) | Self::Decode(_) | Self::InTransaction | Self::NoCancelKey => {
+            Self::Statement(_)
+            | Self::Misuse(_)
+            | Self::Decode(_)
+            | Self::InTransaction
+            | Self::RolledBack
+            | Self::ForeignStatement
+            | Self::NoCancelKey => {
                 Blame::Caller
             }
         }

@@ -230,7 +230,7 @@ impl Session {
             Phase::Login(login) => Some(login.clone()),
             Phase::Ready => None,
         };
-        if self.active.as_ref().is_some_and(Active::paused) {
+        if self.wants_demand() {
             return Ok(None);
         }
         let frame = match Frame::split(input.unread(), &self.config.limits)? {
@@ -288,10 +288,16 @@ impl Session {
         }
     }
 
+    /// Whether rows or COPY data are held back because the caller has no demand for them.
+    #[must_use]
+    pub fn wants_demand(&self) -> bool {
+        self.active.as_ref().is_some_and(Active::paused)
+    }
+
     /// What the session waits for.
     #[must_use]
     pub fn wants(&self, out: &OutBuf) -> Wants {
-        let paused = self.active.as_ref().is_some_and(Active::paused);
+        let paused = self.wants_demand();
         let over = matches!(self.phase, Phase::Dead(_) | Phase::Closing | Phase::TlsHandshake);
         Wants { readable: !paused && !over, writable: !out.is_empty(), deadline: self.deadline() }
     }

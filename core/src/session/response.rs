@@ -6,10 +6,10 @@
 use super::request::{Active, prepared_format};
 use super::{Event, Fault, RequestId, RequestOptions, ServerError, Session, StatementError};
 use crate::buffer::OutBuf;
-use crate::row::{Columns, FieldSpan, split_fields};
+use crate::row::{Column, Columns, FieldSpan, split_fields};
 use crate::time::Instant;
 use crate::wire::{
-    BackendMessage, FrontendMessage, LimitKind, Limits, RowDescription, TransactionStatus, Violation,
+    BackendMessage, ColumnDescription, Format, FrontendMessage, LimitKind, Limits, RowDescription, TransactionStatus, Violation,
 };
 
 /// An answer that is due.
@@ -254,7 +254,7 @@ impl Session {
         let format = self.active.as_ref().and_then(|active| active.format).unwrap_or(self.format);
         self.check_columns(description)?;
         let columns = match &self.last_columns {
-            Some(last) if last.describes(description, format) => last.clone(),
+            Some(last) if same_columns(last, description, format) => last.clone(),
             _ => Columns::from_description(description, format),
         };
         self.last_columns = Some(columns.clone());
@@ -315,6 +315,18 @@ fn refuse_copy_in(step: Step, out: &mut OutBuf) {
     if step == Step::Result {
         FrontendMessage::Sync.encode(out.queue());
     }
+}
+
+fn same_columns(columns: &Columns, description: &RowDescription<'_>, format: Format) -> bool {
+    let same = |(column, described): (&Column, ColumnDescription<'_>)| {
+        column.name() == described.name
+            && column.type_oid() == described.type_oid
+            && column.type_modifier() == described.type_modifier
+            && column.table_oid() == described.table_oid
+            && column.attribute() == described.attribute
+            && column.format() == format
+    };
+    columns.len() == description.len() && columns.iter().zip(description.columns()).all(same)
 }
 
 fn on_idle_message(message: BackendMessage<'_>) -> Result<Outcome, Fault> {
