@@ -10,6 +10,6 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod row;
 pub mod time;
 pub mod wire;
-pub mod row;
