@@ -16,5 +16,6 @@ pub mod liveness;
 pub mod row;
 pub mod session;
 pub mod statement;
+pub mod row;
 pub mod time;
 pub mod wire;
