@@ -16,6 +16,5 @@ pub mod liveness;
 pub mod row;
 pub mod session;
 pub mod statement;
-pub mod row;
 pub mod time;
 pub mod wire;

@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use hyperwire_core::row::{Parameters, ToParameter};
+use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{
     CommandTag, Event, RequestId, RequestOptions, ServerError, Settings, StatementError,
 };
-use hyperwire_core::statement::parameter_count;
 use hyperwire_core::wire::TransactionStatus;
 
 use crate::cancel::CancelHandle;
@@ -62,7 +61,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<Rows<'_>, Error> {
-        let (parameters, options) = (Parameters::new(parameters), self.options());
+        let (parameters, options) = (Parameters::new(parameters)?, self.options());
         let Connection { session, out, .. } = &mut self.connection;
         let id = session.query_params(sql, &parameters, None, options, out)?;
         Rows::start(&mut self.connection, id)
@@ -102,13 +101,15 @@ impl Client {
         numbered.map(run).collect()
     }
 
-    /// Prepares a statement. Hyper infers the types of its `$1`, `$2` ... where it can.
+    /// Prepares a statement. `types` says what its `$1`, `$2` ... are, one each; values must then be of exactly that
+    /// type, or text. Hyper does not tell what it would have inferred, and takes a binary value of another length
+    /// without a complaint, so that there is no guessing here.
     ///
     /// # Errors
-    /// As for [`Client::query`].
-    pub fn prepare(&mut self, sql: &str) -> Result<Statement, Error> {
+    /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
+    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
         self.close_buried()?;
-        let types = vec![0; parameter_count(sql)];
+        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
         let options = self.options();
         let id = self.connection.session.prepare(sql, &types, options, &mut self.connection.out)?;
         let mut outcome = None;
@@ -136,7 +137,7 @@ impl Client {
         if !self.graveyard.is_of(statement) {
             return Err(Error::ForeignStatement);
         }
-        let (parameters, options) = (Parameters::new(parameters), self.options());
+        let (parameters, options) = (Parameters::new(parameters)?, self.options());
         let Connection { session, out, .. } = &mut self.connection;
         let id = session.execute(&statement.prepared, &parameters, options, out)?;
         Rows::start(&mut self.connection, id)

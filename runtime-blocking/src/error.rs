@@ -3,7 +3,7 @@
 use std::io;
 
 use hyperwire_core::hyperd::Endpoint;
-use hyperwire_core::row::DecodeError;
+use hyperwire_core::row::{DecodeError, ParameterError};
 use hyperwire_core::session::{Blame, Fault, Misuse, ServerError, SqlState, StatementError};
 
 /// Why an operation of a [`Client`](crate::Client) failed.
@@ -40,6 +40,9 @@ pub enum Error {
     /// The call makes no sense; nothing was sent.
     #[error(transparent)]
     Misuse(#[from] Misuse),
+    /// The parameters do not fit the protocol; nothing was sent.
+    #[error(transparent)]
+    Parameters(#[from] ParameterError),
     /// A value is not of the type that was asked for.
     #[error(transparent)]
     Decode(#[from] DecodeError),
@@ -100,6 +103,7 @@ impl Error {
             Self::Batch { error, .. } => error.blame(),
             Self::Statement(_)
             | Self::Misuse(_)
+            | Self::Parameters(_)
             | Self::Decode(_)
             | Self::InTransaction
             | Self::RolledBack

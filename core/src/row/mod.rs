@@ -24,6 +24,7 @@ pub use numeric::Numeric;
 pub use parameter::{ParameterError, Parameters, ToParameter};
 pub use row::Row;
 pub use span::FieldSpan;
+pub(crate) use span::split_fields;
 pub use text::ParseError;
 pub use ty::Type;
 pub use uuid::Uuid;

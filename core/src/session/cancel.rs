@@ -69,6 +69,8 @@ impl Session {
         let Some(active) = &self.active else { return };
         if passed(active.grace) {
             self.die(Fault::Deadline(Timer::CancelGrace));
+        } else if passed(active.deadline()) && active.bare_sync {
+            self.die(Fault::Deadline(Timer::Sync));
         } else if passed(active.deadline()) {
             self.start_cancel(CancelReason::Deadline, now);
         } else if passed(active.patience()) {

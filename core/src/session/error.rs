@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 
 use super::{ServerError, Timer};
+use crate::row::Type;
 use crate::wire::{FrameError, LimitExceeded, Violation};
 
 /// Why a session is dead. Once it is, it stays so, and every later call says the same.
@@ -143,6 +144,16 @@ pub enum Misuse {
         expected: usize,
         /// What was given.
         found: usize,
+    },
+    /// A parameter of a prepared statement is of another type than it was declared with.
+    #[error("${number} was declared as {declared} and {given} was given; convert the value, or prepare with its type")]
+    ParameterType {
+        /// Which one, from 1.
+        number: usize,
+        /// What the statement was prepared with.
+        declared: Type,
+        /// What the value is.
+        given: Type,
     },
     /// An entry of `Config::options` is empty or has a blank, for which Hyper has no escape.
     #[error("the option {name} is empty or contains a blank, which Hyper cannot take at start-up; SET it afterwards")]

@@ -157,6 +157,9 @@ pub enum Timer {
     /// The deadline that the caller gave a statement.
     #[error("a statement's deadline passed")]
     Statement,
+    /// The server does not answer a Sync, which takes it no time.
+    #[error("the server did not answer a Sync in time: it is hung or out of reach")]
+    Sync,
     /// A dropped result still arrives.
     #[error("a dropped result still arrives")]
     Abandon,

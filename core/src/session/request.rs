@@ -45,6 +45,8 @@ impl RequestOptions {
 pub(super) struct Active {
     pub(super) id: RequestId,
     pub(super) options: RequestOptions,
+    /// It is a Sync alone, which runs nothing and cannot be canceled.
+    pub(super) bare_sync: bool,
     /// What the server has to answer yet; the first is due.
     pub(super) steps: &'static [Step],
     pub(super) streaming: Streaming,
@@ -119,8 +121,8 @@ impl Session {
         Ok(id)
     }
 
-    /// Prepares a statement under a name that the session chooses. `types` gives each `$n` a type, 0 to let Hyper
-    /// infer it; Hyper refuses a statement that has more `$n` than types.
+    /// Prepares a statement under a name that the session chooses. `types` gives each `$n` a type; Hyper refuses a
+    /// statement that has more `$n` than types. 0 lets Hyper infer it, and then only text is safe as its value.
     ///
     /// # Errors
     /// As for [`Session::query`].
@@ -168,9 +170,10 @@ impl Session {
             return Err(Misuse::ParameterCount { expected, found });
         }
         check_parameters(0, parameters)?;
+        check_types(&statement.parameters, parameters)?;
         let columns = statement.columns.clone();
         let formats: Vec<_> =
-            columns.iter().flat_map(Columns::iter).map(|column| column.format().code().to_be_bytes()).collect();
+            columns.iter().flat_map(Columns::format_codes).collect();
         let id = self.submit(options, steps::EXECUTE, out, |out| {
             put_bind(&statement.name, parameters, &formats, out);
             put_execute(out);
@@ -307,7 +310,7 @@ fn put_execute(out: &mut Vec<u8>) {
 /// How a column of a prepared statement travels: arrays as text, since HyperBinary does not say whether their
 /// elements can be NULL, everything else as the session does.
 pub(super) fn prepared_format(default: Format, ty: Type) -> Format {
-    if ty.is_array() { Format::Text } else { default }
+    if ty.element().is_some() { Format::Text } else { default }
 }
 
 fn check_text(what: &'static str, text: &str) -> Result<(), Misuse> {
@@ -323,6 +326,20 @@ fn check_parameters(other: usize, parameters: &Parameters) -> Result<(), Misuse>
     }
     let bytes = other + parameters.values().values.len();
     if bytes > MAX_BYTES { Err(Misuse::TooLarge { bytes, limit: MAX_BYTES }) } else { Ok(()) }
+}
+
+/// Hyper takes a binary value of the wrong length for a declared or inferred type without a complaint, so a binary
+/// value has to be of the very type that was declared.
+fn check_types(declared: &[u32], parameters: &Parameters) -> Result<(), Misuse> {
+    let values = parameters.values();
+    let given = parameters.types().oids().zip(values.formats).zip(values.iter());
+    for (number, (declared, ((given, format), value))) in (1..).zip(declared.iter().zip(given)) {
+        if value.is_some() && *format != Format::Text.code().to_be_bytes() && given != *declared {
+            let (declared, given) = (Type::from_oid(*declared), Type::from_oid(given));
+            return Err(Misuse::ParameterType { number, declared, given });
+        }
+    }
+    Ok(())
 }
 
 /// The name of a setting that says how results travel.

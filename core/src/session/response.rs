@@ -55,6 +55,7 @@ impl Active {
         Self {
             id,
             options,
+            bare_sync: steps == [Step::Ready],
             steps,
             streaming: Streaming::Nothing,
             answered: false,
