@@ -92,7 +92,8 @@ impl InBuf {
                 self.bytes.truncate(STREAMING);
                 self.bytes.shrink_to_fit();
             }
-        } else if self.head > 0 && (self.bytes.len() - self.tail < INITIAL || self.needed > self.bytes.len()) {
+        } else if self.head > 0 && (self.bytes.len() - self.tail < INITIAL || self.needed > self.bytes.len())
+        {
             self.bytes.copy_within(self.head..self.tail, 0);
             (self.head, self.tail) = (0, self.tail - self.head);
         }

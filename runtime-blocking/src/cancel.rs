@@ -65,7 +65,9 @@ impl CancelHandle {
 fn until(stream: &Stream, wanted: Ready, deadline: Instant, error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
-        io::ErrorKind::WouldBlock if Instant::now() < deadline => stream.wait(wanted, Some(deadline)).map(drop),
+        io::ErrorKind::WouldBlock if Instant::now() < deadline => {
+            stream.wait(wanted, Some(deadline)).map(drop)
+        }
         io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
         _ => Err(error),
     }

@@ -250,8 +250,7 @@ impl Client {
 
     fn close_buried(&mut self) -> Result<(), Error> {
         for name in self.graveyard.take() {
-            let id: RequestId =
-                self.connection.session.close_statement(&name, &mut self.connection.out)?;
+            let id: RequestId = self.connection.session.close_statement(&name, &mut self.connection.out)?;
             self.connection.finish(id)?;
         }
         Ok(())
@@ -271,4 +270,3 @@ impl Drop for Client {
 fn affected(tag: Option<&CommandTag>) -> u64 {
     tag.and_then(CommandTag::rows).unwrap_or(0)
 }
-

@@ -98,7 +98,9 @@ impl Connection {
             match self.session.poll(&mut self.input, &mut self.out, self.now) {
                 Ok(Some(event @ Event::Row(_))) => return Ok(event),
                 Ok(Some(event)) => {
-                    if let Some(event) = self.act_upon(event)? && event.request() == Some(id) {
+                    if let Some(event) = self.act_upon(event)?
+                        && event.request() == Some(id)
+                    {
                         return Ok(event);
                     }
                 }
@@ -257,7 +259,9 @@ impl Connection {
         let deadline = Clock::now() + bound;
         while !self.out.is_empty() {
             self.write()?;
-            if !self.out.is_empty() && !self.stream.wait(Ready::WRITABLE, Some(deadline)).is_ok_and(|r| r.writable) {
+            if !self.out.is_empty()
+                && !self.stream.wait(Ready::WRITABLE, Some(deadline)).is_ok_and(|r| r.writable)
+            {
                 return Ok(());
             }
         }
@@ -265,12 +269,10 @@ impl Connection {
             match self.stream.read(self.input.space()) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                Err(error) if not_now(&error) => {
-                    match self.stream.wait(Ready::READABLE, Some(deadline)) {
-                        Ok(ready) if ready.readable => {}
-                        _ => return Ok(()),
-                    }
-                }
+                Err(error) if not_now(&error) => match self.stream.wait(Ready::READABLE, Some(deadline)) {
+                    Ok(ready) if ready.readable => {}
+                    _ => return Ok(()),
+                },
                 Err(_) => return Ok(()),
             }
         }

@@ -68,9 +68,8 @@ impl Error {
     #[must_use]
     pub fn server(&self) -> Option<&ServerError> {
         match self {
-            Self::Statement(StatementError::Server(error)) | Self::Session { fault: Fault::Refused(error), .. } => {
-                Some(error)
-            }
+            Self::Statement(StatementError::Server(error))
+            | Self::Session { fault: Fault::Refused(error), .. } => Some(error),
             Self::Batch { error, .. } => error.server(),
             _ => None,
         }
@@ -108,9 +107,7 @@ impl Error {
             | Self::InTransaction
             | Self::RolledBack
             | Self::ForeignStatement
-            | Self::NoCancelKey => {
-                Blame::Caller
-            }
+            | Self::NoCancelKey => Blame::Caller,
         }
     }
 }

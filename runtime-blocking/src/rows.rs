@@ -144,7 +144,10 @@ impl<'c> Rows<'c> {
     ///
     /// # Errors
     /// As for [`Rows::next`], or what `each` returns.
-    pub fn for_each<E: From<Error>>(mut self, mut each: impl FnMut(Row<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn for_each<E: From<Error>>(
+        mut self,
+        mut each: impl FnMut(Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         while let Some(row) = self.next()? {
             each(row)?;
         }
@@ -176,4 +179,3 @@ impl Drop for Rows<'_> {
         }
     }
 }
-

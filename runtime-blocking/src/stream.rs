@@ -105,12 +105,16 @@ impl Stream {
             if tls.is_handshaking() {
                 let ready = self.wait(wanted, Some(deadline))?;
                 if !ready.readable && !ready.writable && Instant::now() >= deadline {
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, "the server did not finish it in time"));
+                    return Err(io::Error::new(
+                        io::ErrorKind::TimedOut,
+                        "the server did not finish it in time",
+                    ));
                 }
             }
         }
         self.tls = Some(tls);
-        self.flush().or_else(|error| if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) })
+        self.flush()
+            .or_else(|error| if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) })
     }
 
     #[cfg(not(feature = "tls"))]

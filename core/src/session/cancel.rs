@@ -129,7 +129,9 @@ impl Active {
 
     /// The caller's deadline, until it was acted upon.
     fn deadline(&self) -> Option<Instant> {
-        self.options.deadline.filter(|_| !matches!(self.cancel, Some(CancelReason::Deadline | CancelReason::Abandoned)))
+        self.options
+            .deadline
+            .filter(|_| !matches!(self.cancel, Some(CancelReason::Deadline | CancelReason::Abandoned)))
     }
 
     /// When a dropped result is canceled, until it was.

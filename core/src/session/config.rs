@@ -129,7 +129,10 @@ impl Config {
         if self.user.is_empty() {
             return Err(Misuse::NoUser);
         }
-        StartupParameters::write(parameters.into_iter().filter_map(|(name, value)| Some((name, value?))), out);
+        StartupParameters::write(
+            parameters.into_iter().filter_map(|(name, value)| Some((name, value?))),
+            out,
+        );
         Ok(())
     }
 }

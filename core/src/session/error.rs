@@ -24,7 +24,9 @@ pub enum Fault {
     #[error(transparent)]
     Authentication(#[from] AuthenticationError),
     /// TLS was required and the server has none.
-    #[error("the server has no TLS and the configuration requires it; start it with a certificate or use Tls::Prefer")]
+    #[error(
+        "the server has no TLS and the configuration requires it; start it with a certificate or use Tls::Prefer"
+    )]
     NoTls,
     /// A bound on waiting passed.
     #[error("{0}")]
@@ -68,7 +70,9 @@ pub enum AuthenticationError {
     #[error("the server asks for a password and none is configured; set Config::password")]
     NoPassword,
     /// The server wants the password in clear text.
-    #[error("the server asks for the password in clear text; allow it with Config::weak_passwords, over TLS only")]
+    #[error(
+        "the server asks for the password in clear text; allow it with Config::weak_passwords, over TLS only"
+    )]
     CleartextNotAllowed,
     /// The server wants an MD5 hash.
     #[error("the server asks for an MD5 password, which is not allowed; see Config::weak_passwords")]
@@ -101,7 +105,9 @@ pub enum StatementError {
     #[error("the statement was canceled before it was sent; nothing ran")]
     NeverSent,
     /// Its table changed since it was prepared: rows have another number of fields than its description.
-    #[error("the prepared statement describes {described} columns and returns {found}: its table was altered; prepare it again")]
+    #[error(
+        "the prepared statement describes {described} columns and returns {found}: its table was altered; prepare it again"
+    )]
     Stale {
         /// Columns when it was prepared.
         described: usize,
@@ -146,7 +152,9 @@ pub enum Misuse {
         found: usize,
     },
     /// A parameter of a prepared statement is of another type than it was declared with.
-    #[error("${number} was declared as {declared} and {given} was given; convert the value, or prepare with its type")]
+    #[error(
+        "${number} was declared as {declared} and {given} was given; convert the value, or prepare with its type"
+    )]
     ParameterType {
         /// Which one, from 1.
         number: usize,
@@ -156,7 +164,9 @@ pub enum Misuse {
         given: Type,
     },
     /// An entry of `Config::options` is empty or has a blank, for which Hyper has no escape.
-    #[error("the option {name} is empty or contains a blank, which Hyper cannot take at start-up; SET it afterwards")]
+    #[error(
+        "the option {name} is empty or contains a blank, which Hyper cannot take at start-up; SET it afterwards"
+    )]
     UnsendableOption {
         /// The option's name.
         name: String,

@@ -164,6 +164,8 @@ pub enum Timer {
     #[error("a dropped result still arrives")]
     Abandon,
     /// The server was told to cancel and did not.
-    #[error("the server did not cancel a statement in time; its effect is unknown and the session was given up")]
+    #[error(
+        "the server did not cancel a statement in time; its effect is unknown and the session was given up"
+    )]
     CancelGrace,
 }

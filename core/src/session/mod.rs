@@ -274,7 +274,8 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn row<'a>(&'a self, input: &'a InBuf) -> Option<Row<'a>> {
-        let columns = self.active.as_ref().filter(|active| active.streaming == Streaming::Rows)?.columns.as_ref()?;
+        let columns =
+            self.active.as_ref().filter(|active| active.streaming == Streaming::Rows)?.columns.as_ref()?;
         let body = self.held_body(input);
         (self.held > 0).then(|| Row::new(columns, body, self.spans()))
     }

@@ -89,7 +89,12 @@ impl Session {
     ///
     /// # Errors
     /// A zero byte in the statement, more than 2 GiB of it, or a dead session.
-    pub fn query(&mut self, sql: &str, options: RequestOptions, out: &mut OutBuf) -> Result<RequestId, Misuse> {
+    pub fn query(
+        &mut self,
+        sql: &str,
+        options: RequestOptions,
+        out: &mut OutBuf,
+    ) -> Result<RequestId, Misuse> {
         check_text("the statement", sql)?;
         self.submit(options, steps::QUERY, out, |out| FrontendMessage::Query(sql).encode(out))
     }
@@ -172,8 +177,7 @@ impl Session {
         check_parameters(0, parameters)?;
         check_types(&statement.parameters, parameters)?;
         let columns = statement.columns.clone();
-        let formats: Vec<_> =
-            columns.iter().flat_map(Columns::format_codes).collect();
+        let formats: Vec<_> = columns.iter().flat_map(Columns::format_codes).collect();
         let id = self.submit(options, steps::EXECUTE, out, |out| {
             put_bind(&statement.name, parameters, &formats, out);
             put_execute(out);
@@ -299,7 +303,8 @@ mod steps {
 }
 
 fn put_bind(statement: &str, parameters: &Parameters, result_formats: &[[u8; 2]], out: &mut Vec<u8>) {
-    FrontendMessage::Bind(Bind { portal: "", statement, values: parameters.values(), result_formats }).encode(out);
+    FrontendMessage::Bind(Bind { portal: "", statement, values: parameters.values(), result_formats })
+        .encode(out);
 }
 
 fn put_execute(out: &mut Vec<u8>) {

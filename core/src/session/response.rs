@@ -9,7 +9,8 @@ use crate::buffer::OutBuf;
 use crate::row::{Column, Columns, FieldSpan, split_fields};
 use crate::time::Instant;
 use crate::wire::{
-    BackendMessage, ColumnDescription, Format, FrontendMessage, LimitKind, Limits, RowDescription, TransactionStatus, Violation,
+    BackendMessage, ColumnDescription, Format, FrontendMessage, LimitKind, Limits, RowDescription,
+    TransactionStatus, Violation,
 };
 
 /// An answer that is due.
@@ -182,8 +183,8 @@ impl Session {
                 if active.options.copy {
                     Event::CopyOut(id)
                 } else {
-                    let event = (!active.discard)
-                        .then_some(Event::Failed { id, error: StatementError::CopiesOut });
+                    let event =
+                        (!active.discard).then_some(Event::Failed { id, error: StatementError::CopiesOut });
                     active.discard = true;
                     return Ok(event.map_or(Outcome::Silent, Outcome::Event));
                 }
@@ -333,11 +334,9 @@ fn same_columns(columns: &Columns, description: &RowDescription<'_>, format: For
 fn on_idle_message(message: BackendMessage<'_>) -> Result<Outcome, Fault> {
     match message {
         BackendMessage::ErrorResponse(report) => Err(Fault::Refused(ServerError::new(report).into())),
-        message => Err(Violation::UnexpectedMessage {
-            message: message.name(),
-            phase: "no request is open",
+        message => {
+            Err(Violation::UnexpectedMessage { message: message.name(), phase: "no request is open" }.into())
         }
-        .into()),
     }
 }
 

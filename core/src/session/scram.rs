@@ -107,8 +107,10 @@ struct Challenge<'a> {
 impl<'a> Challenge<'a> {
     /// Attributes end at a comma and start at their first `=`: Hyper's nonces contain `=`, quotes and backslashes.
     fn parse(message: &'a str) -> Result<Self, Fault> {
-        let mut attributes = message.split(',').map(|attribute| attribute.split_once('=').unwrap_or_default());
-        let mut next = |name: &str| attributes.next().filter(|(found, _)| *found == name).map(|(_, value)| value);
+        let mut attributes =
+            message.split(',').map(|attribute| attribute.split_once('=').unwrap_or_default());
+        let mut next =
+            |name: &str| attributes.next().filter(|(found, _)| *found == name).map(|(_, value)| value);
         // RFC 5802 section 5.1 fixes their order, and calls for failure on an unknown mandatory extension ("m").
         let nonce = next("r").ok_or_else(|| scram("a challenge without a nonce"))?;
         let salt = next("s").ok_or_else(|| scram("a challenge without a salt"))?;

@@ -32,7 +32,8 @@ impl ServerError {
             .fields()
             .map(|(code, text)| (code, String::from_utf8_lossy(text).into_owned().into_boxed_str()))
             .collect();
-        let code = report.field(b'C').and_then(|text| text.try_into().ok()).map_or(SqlState::UNKNOWN, SqlState);
+        let code =
+            report.field(b'C').and_then(|text| text.try_into().ok()).map_or(SqlState::UNKNOWN, SqlState);
         Self { code, fields }
     }
 

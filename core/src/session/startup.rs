@@ -8,7 +8,9 @@ use md5::{Digest, Md5};
 use super::scram::{self, Scram};
 use super::{AuthenticationError, Config, Event, Fault, Misuse, Phase, ServerError, Session, Tls};
 use crate::buffer::{InBuf, OutBuf};
-use crate::wire::{Authentication, BackendMessage, FrontendMessage, InitialMessage, StartupParameters, Violation};
+use crate::wire::{
+    Authentication, BackendMessage, FrontendMessage, InitialMessage, StartupParameters, Violation,
+};
 
 /// Where the login stands.
 #[derive(Clone, Debug)]
@@ -49,7 +51,11 @@ impl Session {
         }
     }
 
-    pub(super) fn on_tls_answer(&mut self, input: &mut InBuf, out: &mut OutBuf) -> Result<Option<Event>, Fault> {
+    pub(super) fn on_tls_answer(
+        &mut self,
+        input: &mut InBuf,
+        out: &mut OutBuf,
+    ) -> Result<Option<Event>, Fault> {
         let Some((&answer, rest)) = input.unread().split_first() else {
             input.needs(1);
             return Ok(None);
@@ -86,7 +92,10 @@ impl Session {
                 self.enter_ready(transaction, out);
                 return Ok(Some(Event::Ready));
             }
-            (login @ (Login::Asked | Login::PasswordSent), BackendMessage::Authentication(Authentication::Ok)) => {
+            (
+                login @ (Login::Asked | Login::PasswordSent),
+                BackendMessage::Authentication(Authentication::Ok),
+            ) => {
                 *login = Login::In;
             }
             (Login::Scram(Scram::Verified), BackendMessage::Authentication(Authentication::Ok)) => {
@@ -104,7 +113,10 @@ impl Session {
                 exchange.verify(data)?;
             }
             (Login::Scram(_), BackendMessage::Authentication(Authentication::Ok)) => {
-                return Err(Violation::Scram("the server accepts before it has proved that it knows the password").into());
+                return Err(Violation::Scram(
+                    "the server accepts before it has proved that it knows the password",
+                )
+                .into());
             }
             (_, message) => {
                 let phase = "the session starts up";
