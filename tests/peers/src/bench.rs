@@ -12,10 +12,10 @@ use crate::table::Table;
 #[derive(Args)]
 pub(crate) struct Options {
     /// Rows of the narrow table
-    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     narrow_rows: u64,
     /// Rows of the mixed table
-    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     mixed_rows: u64,
     /// Timed calls of `SELECT 1` and of the point query, a repetition
     #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]

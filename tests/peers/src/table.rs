@@ -33,7 +33,7 @@ impl Table {
                  ts BIGINT NOT NULL"
                     .to_owned(),
                 "CAST(i AS INTEGER), CAST(i % 1000 AS INTEGER), CAST(i AS DOUBLE PRECISION) * 0.25, \
-                 CAST(1700000000000000 AS BIGINT) + i * 1000"
+                 1700000000000000 + i * 1000"
                     .to_owned(),
             ),
             Self::Mixed => mixed_columns(),
@@ -44,7 +44,11 @@ impl Table {
         };
         [
             format!("CREATE TABLE {name} ({columns})"),
-            format!("INSERT INTO {name} SELECT {values} FROM generate_series(1, {rows}) AS s(i)"),
+            // A series of BIGINT, because the values multiply `i`.
+            format!(
+                "INSERT INTO {name} SELECT {values} \
+                 FROM generate_series(CAST(1 AS BIGINT), CAST({rows} AS BIGINT)) AS s(i)"
+            ),
         ]
     }
 }
