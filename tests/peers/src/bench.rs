@@ -48,22 +48,13 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
     bench.scan(Work::ScanNarrow, options.narrow_rows)?;
     bench.scan(Work::ScanMixed, options.mixed_rows)?;
     bench.latency(Work::SelectOne, "`SELECT 1`, open connection")?;
-    bench.latency(Work::PointQuery, "Point query, prepared, one parameter")?;
-
-    let most = bench.others.iter().copied().fold(0.0, f64::max);
-    let share = median(bench.others);
-    println!(
-        "\nCPU taken by other programs: {:.0} % (median of runs), {:.0} % (most).",
-        share * 1e2,
-        most * 1e2
-    );
-    Ok(())
+    bench.latency(Work::PointQuery, "Point query, prepared, one parameter")
 }
 
 struct Bench<'a> {
     options: &'a Options,
     server: Server,
-    /// The share of the machine that other programs took, a run.
+    /// The share of the machine that other programs took during each run of the table at hand.
     others: Vec<f64>,
 }
 
@@ -82,6 +73,7 @@ impl Bench<'_> {
         println!("\n{work:?}, {rows} rows, TCP\n");
         println!("| contender | Mrow/s | CPU s/Mrow | peak RSS MiB |\n|---|---|---|---|");
         print_rows(&runs, &columns);
+        self.print_others();
         Ok(())
     }
 
@@ -95,7 +87,19 @@ impl Bench<'_> {
             "| contender | TCP p50 | TCP p99 | domain socket p50 | domain socket p99 |\n|---|---|---|---|---|"
         );
         print_rows(&tcp, &[p50(&tcp), p99(&tcp), p50(&socket), p99(&socket)]);
+        self.print_others();
         Ok(())
+    }
+
+    fn print_others(&mut self) {
+        let shares = std::mem::take(&mut self.others);
+        let most = shares.iter().copied().fold(0.0, f64::max);
+        let middle = median(shares);
+        println!(
+            "\nCPU that other programs took: {:.0} % (median), {:.0} % (most).",
+            middle * 1e2,
+            most * 1e2
+        );
     }
 
     /// All repetitions of all contenders, alternating, and the check that they read the same.

@@ -26,8 +26,8 @@
 //!
 //! CPU is the client's user and system time around that work, on all its threads (`getrusage`). Peak RSS is
 //! `VmHWM` of the client's process, its program text included. All contenders must report the same number of
-//! rows and the same checksum, or the bench fails. The bench also says how much CPU went to programs other
-//! than client and hyperd: above some 10 % only the CPU and instruction figures mean much.
+//! rows and the same checksum, or the bench fails. Under each table stands how much of the machine went
+//! to programs other than client and hyperd: above some 10 % only the CPU and instruction figures mean much.
 //!
 //! # What is not measured
 //!
