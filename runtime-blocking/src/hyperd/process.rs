@@ -50,13 +50,13 @@ pub struct Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Ending {
-    /// It had ended by itself before it was told to: it crashed, or somebody else ended it. What was committed since
-    /// the databases were last unloaded may be lost.
-    BeforeAsked,
     /// It ended when the callback connection was closed; every database is on disk.
     Orderly,
     /// It took SIGTERM, which is an orderly end as well.
     Terminated,
+    /// It did not end as told: it crashed, or had ended already, or somebody else ended it. What was committed since
+    /// the databases were last unloaded may be lost.
+    Otherwise,
     /// It took SIGKILL. What was committed since the databases were last unloaded is lost.
     Killed,
 }
@@ -144,7 +144,7 @@ impl Hyperd {
         let pid = self.pid();
         let ended = self.end_process(within).map_err(|source| ShutdownError::Wait { pid, source })?;
         let Some(ended) = ended else { return Err(ShutdownError::StillThere { pid }) };
-        if matches!(ended.ending, Ending::BeforeAsked | Ending::Killed) {
+        if matches!(ended.ending, Ending::Otherwise | Ending::Killed) {
             self.remove_socket();
         }
         self.parts.guard.finish(GUARD_GRACE);
@@ -157,20 +157,24 @@ impl Hyperd {
 
     fn end_process(&mut self, within: Duration) -> io::Result<Option<Ended>> {
         let child = &mut self.parts.child;
-        let over = |ending| move |status| Ended { status, ending };
+        // An orderly end has exit code 0; after anything else nothing can be promised.
+        let ended = |status: ExitStatus, asked: Ending| {
+            Some(Ended { status, ending: if status.success() { asked } else { Ending::Otherwise } })
+        };
         if let Some(status) = child.try_wait()? {
-            return Ok(Some(over(Ending::BeforeAsked)(status)));
+            return Ok(ended(status, Ending::Otherwise));
         }
         drop(self.callback.take());
         if let Some(status) = system::wait_for_exit(child, within)? {
-            return Ok(Some(over(Ending::Orderly)(status)));
+            return Ok(ended(status, Ending::Orderly));
         }
         system::terminate(child);
         if let Some(status) = system::wait_for_exit(child, SIGNAL_GRACE)? {
-            return Ok(Some(over(Ending::Terminated)(status)));
+            return Ok(ended(status, Ending::Terminated));
         }
         system::kill_group(child);
-        Ok(system::wait_for_exit(child, SIGNAL_GRACE)?.map(over(Ending::Killed)))
+        let status = system::wait_for_exit(child, SIGNAL_GRACE)?;
+        Ok(status.map(|status| Ended { status, ending: Ending::Killed }))
     }
 
     /// hyperd removes its socket and the file beside it, but not when it is killed.
@@ -333,7 +337,7 @@ fn spawn(
     }
     guard.listen_to(&mut command).map_err(failed)?;
     system::in_a_group_of_its_own(&mut command);
-    let spawned = command.spawn();
+    let spawned = spawn_unless_written(&mut command);
     let mut child =
         spawned.map_err(|source| StartError::Spawn { program: settings.program.clone(), source })?;
     if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {

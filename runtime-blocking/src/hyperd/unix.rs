@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, PipeWriter, Read};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -208,6 +208,9 @@ const GUARD: &str = r#"dd bs=1 count=65536 2>/dev/null; cat >/dev/null 2>&1; rm 
 pub(super) struct Guard {
     shell: Child,
     writer: Option<PipeWriter>,
+    /// Never read. Without any reader hyperd would die of SIGPIPE, and in an orderly end it prints before it writes
+    /// the databases: somebody killing the guard must not cost data.
+    _reader: PipeReader,
     output: File,
 }
 
@@ -220,10 +223,10 @@ impl Guard {
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(GUARD).arg("hyperwire-guard").arg(folder.path());
         // The guard holds the folder's lock too: nobody sweeps what it has yet to remove.
-        command.stdin(reader).stdout(written).stderr(folder.lock().try_clone()?);
+        command.stdin(reader.try_clone()?).stdout(written).stderr(folder.lock().try_clone()?);
         command.current_dir("/").process_group(0);
         let shell = command.spawn()?;
-        Ok(Self { shell, writer: Some(writer), output })
+        Ok(Self { shell, writer: Some(writer), _reader: reader, output })
     }
 
     /// Makes the pipe the command's standard output and error.
