@@ -377,6 +377,29 @@ fn a_cache_that_cannot_be_written_is_named() {
 }
 
 #[test]
+#[ignore = "downloads 90 MB with the real pip"]
+fn the_pinned_hyperd_of_this_platform_is_fetched_and_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let mut environment = Environment::of_this_process();
+    environment.hyperd_path = None;
+    environment.cache_dir = Some(home.path().to_path_buf());
+    let mut downloading = Vec::new();
+
+    let located = install(&environment, &mut |progress| {
+        if progress.step == Step::Download {
+            downloading.push(progress.done);
+        }
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+
+    let version = Command::new(&located.path).arg("--version").output().unwrap();
+    assert!(version.status.success(), "{version:?}");
+    assert!(downloading.iter().any(|done| *done > 1 << 20), "the download is seen to grow: {downloading:?}");
+    assert_eq!(files_below(home.path()), [located.path]);
+}
+
+#[test]
 fn a_useless_hyperd_path_does_not_lead_to_a_download() {
     let mut home = Home::with_wheel(&good_wheel());
     home.environment.hyperd_path = Some(home.path("nowhere"));
