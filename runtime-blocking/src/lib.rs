@@ -8,6 +8,7 @@ mod client;
 mod config;
 mod connection;
 mod error;
+pub mod hyperd;
 mod rows;
 pub mod socket;
 mod statement;
@@ -24,5 +25,3 @@ pub use hyperwire_core as core;
 pub use rows::Rows;
 pub use statement::Statement;
 pub use transaction::Transaction;
-
-pub mod hyperd;
