@@ -1,3 +1,6 @@
 //! # hyperwire-tests
 //!
 //! What the tests of every runtime share.
+
+#[cfg(target_os = "linux")]
+pub mod network;
