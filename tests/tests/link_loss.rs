@@ -12,7 +12,7 @@
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -69,7 +69,7 @@ const ALIVE: [Case; 3] = [
 ];
 
 fn path_lost_while_idle(network: &Network, policy: &LinkPolicy) -> String {
-    let server = Server::start(network, |stream| {
+    let server = Server::start(network, |stream, _| {
         read_query(stream);
         send(stream, ANSWER);
     });
@@ -84,7 +84,7 @@ fn path_lost_while_idle(network: &Network, policy: &LinkPolicy) -> String {
 }
 
 fn path_lost_before_a_query(network: &Network, policy: &LinkPolicy) -> String {
-    let server = Server::start(network, |_| {});
+    let server = Server::start(network, |_, _| {});
     let mut client = Client::connect(network, server.address, policy);
     let _loss = PathLoss::drop_both(network).expect("nft works");
     if client.report.options.retransmit_cap.is_none() {
@@ -101,7 +101,7 @@ fn path_lost_before_a_query(network: &Network, policy: &LinkPolicy) -> String {
 }
 
 fn path_lost_during_an_acknowledged_query(network: &Network, policy: &LinkPolicy) -> String {
-    let server = Server::start(network, |stream| {
+    let server = Server::start(network, |stream, _| {
         read_query(stream);
         send(stream, PULSE);
     });
@@ -116,39 +116,31 @@ fn path_lost_during_an_acknowledged_query(network: &Network, policy: &LinkPolicy
 }
 
 fn live_server_silent_during_a_query(network: &Network, policy: &LinkPolicy) -> String {
-    let (work, assignment) = mpsc::channel();
-    let server = Server::start(network, move |stream| {
+    let server = Server::start(network, |stream, told| {
         read_query(stream);
         send(stream, PULSE);
-        // The statement takes this long; that nothing happens meanwhile is the point.
-        thread::sleep(assignment.recv().expect("the test says how long"));
-        send(stream, ANSWER);
+        answer_when_told(stream, told);
     });
     let mut client = Client::connect(network, server.address, policy);
-    let silence = client.longer_than_every_bound();
-    work.send(silence).expect("the server waits for it");
-
     client.send_query();
     assert_eq!(client.next_event(GENEROUS), Event::Byte(PULSE));
-    let event = client.next_event(silence + GENEROUS);
+    let silence = client.longer_than_every_bound();
 
-    assert_eq!(event, Event::Byte(ANSWER));
+    let during = client.next_event(silence);
+    server.tell_to_answer_after(0);
+    let after = client.next_event(GENEROUS);
+
+    assert_eq!((during, after), (Event::Nothing, Event::Byte(ANSWER)));
     format!("answered after a silence of {silence:.1?}")
 }
 
 fn live_server_that_does_not_read(network: &Network, policy: &LinkPolicy) -> String {
-    let (release, released) = mpsc::channel::<usize>();
-    let server = Server::start(network, move |stream| {
-        let sent = released.recv().expect("the test says how much it sent");
-        let mut received = vec![0; sent];
-        stream.read_exact(&mut received).expect("every byte arrives");
-        send(stream, ANSWER);
-    });
+    let server = Server::start(network, answer_when_told);
     let mut client = Client::connect(network, server.address, policy);
     let stall = client.longer_than_every_bound().max(Duration::from_secs(25));
 
     let sent = client.write_until_stalled_for(stall);
-    release.send(sent).expect("the server waits for it");
+    server.tell_to_answer_after(sent);
     let event = client.next_event(GENEROUS);
 
     assert_eq!(event, Event::Byte(ANSWER), "the server got all {sent} bytes");
@@ -156,7 +148,7 @@ fn live_server_that_does_not_read(network: &Network, policy: &LinkPolicy) -> Str
 }
 
 fn path_healed_before_the_bound(network: &Network, policy: &LinkPolicy) -> String {
-    let server = Server::start(network, |stream| {
+    let server = Server::start(network, |stream, _| {
         read_query(stream);
         send(stream, ANSWER);
     });
@@ -273,31 +265,41 @@ impl Client {
 /// open until the server is dropped.
 struct Server {
     address: SocketAddr,
-    end: Option<mpsc::Sender<()>>,
+    /// Dropping it ends whatever the script waits for.
+    orders: Option<Sender<usize>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    fn start(network: &Network, script: impl FnOnce(&mut TcpStream) + Send + 'static) -> Self {
+    fn start(
+        network: &Network,
+        script: impl FnOnce(&mut TcpStream, &Receiver<usize>) + Send + 'static,
+    ) -> Self {
         let listener = network.server.run(|| TcpListener::bind((SERVER_ADDRESS, 0))).expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let (end, ended) = mpsc::channel::<()>();
+        let (orders, told) = mpsc::channel();
         let thread = network.server.spawn(move || {
             let called = ready(&listener, PollFlags::POLLIN, Instant::now() + GENEROUS);
             assert!(called, "a client connects within {GENEROUS:?}");
             let (mut stream, _) = listener.accept().expect("a client is there");
             stream.set_read_timeout(Some(SERVER_PATIENCE)).expect("a socket option");
-            script(&mut stream);
-            // Nothing is ever sent: this returns when the test is over.
-            let _ = ended.recv();
+            script(&mut stream, &told);
+            // Returns when the test is over.
+            let _ = told.recv();
         });
-        Self { address, end: Some(end), thread: Some(thread) }
+        Self { address, orders: Some(orders), thread: Some(thread) }
+    }
+
+    /// Has the script go on, read `bytes` more and answer.
+    fn tell_to_answer_after(&self, bytes: usize) {
+        let orders = self.orders.as_ref().expect("only `drop` takes it");
+        orders.send(bytes).expect("the script waits for it");
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.end.take());
+        drop(self.orders.take());
         let outcome = self.thread.take().expect("taken only here").join();
         // A failure of the case itself says more than what it did to the server.
         assert!(outcome.is_ok() || thread::panicking(), "the server's script failed");
@@ -308,6 +310,13 @@ fn read_query(stream: &mut TcpStream) {
     let mut query = [0; QUERY.len()];
     stream.read_exact(&mut query).expect("a query");
     assert_eq!(&query, QUERY);
+}
+
+fn answer_when_told(stream: &mut TcpStream, told: &Receiver<usize>) {
+    let Ok(bytes) = told.recv() else { return };
+    let mut received = vec![0; bytes];
+    stream.read_exact(&mut received).expect("every byte arrives");
+    send(stream, ANSWER);
 }
 
 fn send(stream: &mut TcpStream, byte: u8) {
