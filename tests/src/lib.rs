@@ -3,3 +3,5 @@
 //! What the tests of every runtime share.
 
 pub mod scripted;
+#[cfg(target_os = "linux")]
+pub mod network;
