@@ -1,2 +1,27 @@
-//! The `hyperwire` command.
-fn main() {}
+//! The `hyperwire` command: SQL on Hyper, from the shell.
+
+mod args;
+mod connection;
+mod exit;
+mod hyperd_command;
+mod sql;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Arguments::parse().command {
+        Command::Sql(arguments) => sql::run(&arguments),
+        Command::Hyperd { command } => {
+            let out = &mut io::stdout().lock();
+            hyperd_command::run(command, &connection::LocalHyperd, out, &mut anstream::stderr())
+                .unwrap_or(Exit::Output)
+        }
+    };
+    exit.into()
+}
