@@ -11,9 +11,11 @@ use crate::sql::interrupt::Interrupt;
 /// Why there is no connection. Each holds a sentence for the user, with what to do next.
 #[derive(Debug)]
 pub(crate) enum OpenError {
+    /// The database cannot be what was meant: a missing file, a path that is not text ...
+    Arguments(String),
     /// hyperd was not found or did not start.
     NoHyperd(String),
-    /// hyperd runs and refused: the database is missing, locked, not a database ...
+    /// hyperd runs and refused: the database is locked, not a database ...
     Refused(String),
     /// The connection was lost while it was made.
     Lost(String),

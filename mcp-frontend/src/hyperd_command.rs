@@ -1,13 +1,18 @@
 //! `hyperwire hyperd ...`: where the server's program is, and getting it.
 
+use std::env::consts;
 use std::io::{self, Write};
 use std::path::PathBuf;
+
+use hyperwire_core::hyperd::Wheel;
 
 use crate::args::HyperdCommand;
 use crate::exit::Exit;
 
-/// The hyperd that this version is tested with.
-pub(crate) const PINNED_VERSION: &str = "0.0.26963";
+/// The hyperd that this version is tested with; `None` where Hyper was never published.
+pub(crate) fn pinned_version() -> Option<&'static str> {
+    Wheel::for_platform(consts::OS, consts::ARCH).map(|wheel| wheel.version)
+}
 
 /// What the commands need to know of hyperd. Errors are sentences for the user, with what to do next.
 pub(crate) trait Hyperd {

@@ -14,6 +14,10 @@ pub(crate) trait Client {
         rows: &mut dyn RowWriter,
         notice: &mut dyn FnMut(&ServerReport),
     ) -> Result<(), Failure>;
+
+    /// Ends the connection in order. Only when this succeeds is everything on disk that the statements wrote; a
+    /// failure is a sentence for the user.
+    fn close(self: Box<Self>) -> Result<(), String>;
 }
 
 /// Why a statement did not end well.
@@ -21,6 +25,8 @@ pub(crate) trait Client {
 pub(crate) enum Failure {
     /// The server says why; the connection goes on.
     Server(ServerReport),
+    /// The statement cannot be run or shown here; the connection goes on. A sentence for the user.
+    Statement(String),
     /// The connection is lost or cannot be trusted. A sentence for the user.
     Connection(String),
     /// A [`RowWriter`] could not write. Whatever the statement still had to say was dropped.

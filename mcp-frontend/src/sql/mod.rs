@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &SqlArguments) -> Exit {
     };
     let mut client = match connection::open(arguments, &interrupt) {
         Ok(client) => client,
+        Err(OpenError::Arguments(message)) => return complain(err, &message, Exit::Usage),
         Err(OpenError::NoHyperd(message)) => return complain(err, &message, Exit::NoHyperd),
         Err(OpenError::Refused(message)) => return complain(err, &message, Exit::Statement),
         Err(OpenError::Lost(message)) => return complain(err, &message, Exit::Connection),
@@ -52,7 +53,11 @@ pub(crate) fn run(arguments: &SqlArguments) -> Exit {
         err,
         timing: arguments.format == Format::Table && io::stderr().is_terminal(),
     };
-    run.run()
+    let exit = run.run();
+    match client.close() {
+        Err(message) if exit != Exit::Connection => complain(err, &message, Exit::Connection),
+        _ => exit,
+    }
 }
 
 /// Reports what stopped the command before it could run anything.

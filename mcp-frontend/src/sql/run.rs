@@ -52,7 +52,7 @@ impl Run<'_> {
 
     fn failed(&mut self, statement: Statement<'_>, failure: Failure) -> Exit {
         // What arrived before the failure is shown before the failure.
-        if let Failure::Server(_) | Failure::Connection(_) = failure
+        if !matches!(failure, Failure::Output(_))
             && let Err(error) = self.rows.break_off()
         {
             return self.output_failed(&error);
@@ -63,6 +63,11 @@ impl Run<'_> {
             }
             Failure::Server(report) => {
                 let _ = report::server_error(self.err, &report, self.source, statement);
+                Exit::Statement
+            }
+            Failure::Statement(_) if self.interrupt.requested() => self.interrupted(),
+            Failure::Statement(message) => {
+                let _ = report::error(self.err, &message);
                 Exit::Statement
             }
             Failure::Connection(message) => {
@@ -122,6 +127,10 @@ mod tests {
         ) -> Result<(), Failure> {
             self.ran.push(statement.to_owned());
             self.answers.pop_front().expect("no more statements")(rows, self.interrupt.unwrap())
+        }
+
+        fn close(self: Box<Self>) -> Result<(), String> {
+            Ok(())
         }
     }
 
