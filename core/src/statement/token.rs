@@ -58,6 +58,8 @@ fn first(sql: &str) -> Option<(Kind, usize)> {
         ('e' | 'E', Some('\'')) => (Kind::Text, escape_string(sql)),
         ('\'' | '"', _) => (Kind::Text, quoted(sql)),
         ('$', _) => (Kind::Text, dollar(sql)),
+        // Never valid; as in Hyper's lexer it takes the name after it along, so that `\E'` begins no escape string.
+        ('\\', _) => (Kind::Text, 1 + run(&sql[1..], continues_name)),
         (head, _) if head.is_ascii_digit() => (Kind::Text, number(sql)),
         (head, _) if continues_name(head) => (Kind::Text, run(sql, continues_name)),
         (head, _) => (Kind::Text, head.len_utf8()),
