@@ -2,6 +2,6 @@
 //!
 //! What the tests of every runtime share.
 
-pub mod scripted;
 #[cfg(target_os = "linux")]
 pub mod network;
+pub mod scripted;
