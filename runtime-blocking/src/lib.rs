@@ -24,3 +24,5 @@ pub use hyperwire_core as core;
 pub use rows::Rows;
 pub use statement::Statement;
 pub use transaction::Transaction;
+
+pub mod hyperd;
