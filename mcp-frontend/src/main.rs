@@ -1,5 +1,4 @@
 //! The `hyperwire` command: SQL on Hyper, from the shell.
-#![expect(dead_code, reason = "`connection::open` reaches no hyperd yet, so nothing runs the statements")]
 
 mod args;
 mod connection;

@@ -65,7 +65,7 @@ pub use server_error::{ServerBlame, ServerError, SqlState};
 pub use settings::Settings;
 
 use crate::buffer::{InBuf, OutBuf};
-use crate::row::{Columns, FieldSpan, Row};
+use crate::row::{Columns, FieldSpan, Row, split_fields};
 use crate::time::Instant;
 use crate::wire::{BackendMessage, CancelKey, Format, Frame, FrontendMessage, Split, TransactionStatus};
 use request::{Active, Line};
@@ -152,32 +152,36 @@ impl Session {
         out: &mut OutBuf,
         now: Instant,
     ) -> Result<Option<Event>, Fault> {
-        if self.held > 0 {
-            input.consume(self.held);
-            self.held = 0;
-            // A row behind a row is by far the most frequent case.
-            if self.events.is_empty()
-                && let Some(active) = &self.active
-                && active.demand > 0
-                && input.unread().first() == Some(&b'D')
-                && let Ok(Split::Frame(frame)) = Frame::split(input.unread(), &self.config.limits)
-            {
-                let length = frame.len();
-                match self.on_row(frame.body) {
-                    Ok(Outcome::Held(event)) => {
-                        self.held = length;
-                        return Ok(Some(event));
-                    }
-                    Ok(Outcome::Event(event)) => {
-                        input.consume(length);
-                        return Ok(Some(event));
-                    }
-                    Ok(Outcome::Silent) => input.consume(length),
-                    Err(fault) => return Err(self.fail(fault, input, out)),
-                }
-            }
+        if self.next_row(input) {
+            let id = self.active.as_ref().map_or(RequestId(0), |active| active.id);
+            return Ok(Some(Event::Row(id)));
         }
         self.poll_any(input, out, now)
+    }
+
+    /// Moves on from a row to the one behind it, by far the most frequent case: a [`Session::poll`] that does nothing
+    /// else. False means that something else is due, which only polling will tell; nothing was skipped.
+    #[inline]
+    pub fn next_row(&mut self, input: &mut InBuf) -> bool {
+        if self.held == 0 {
+            return false;
+        }
+        input.consume(self.held);
+        self.held = 0;
+        let Some(active) = &mut self.active else { return false };
+        let (Streaming::Rows, false, Some(columns)) = (active.streaming, active.discard, &active.columns) else {
+            return false;
+        };
+        if active.demand == 0 || !self.events.is_empty() || input.unread().first() != Some(&b'D') {
+            return false;
+        }
+        let Ok(Split::Frame(frame)) = Frame::split(input.unread(), &self.config.limits) else { return false };
+        if split_fields(frame.body, columns.len(), &mut self.spans).is_err() {
+            return false;
+        }
+        active.demand -= 1;
+        self.held = frame.len();
+        true
     }
 
     fn poll_any(

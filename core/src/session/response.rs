@@ -211,8 +211,7 @@ impl Session {
         Ok(if discard { Outcome::Silent } else { Outcome::Event(event) })
     }
 
-    /// One DataRow body while rows stream: the hot path.
-    #[inline]
+    /// One DataRow body while rows stream.
     pub(super) fn on_row(&mut self, body: &[u8]) -> Result<Outcome, Fault> {
         let Some(active) = &mut self.active else { return Err(unexpected_row("no request is open")) };
         let (Streaming::Rows, Some(columns)) = (active.streaming, &active.columns) else {
