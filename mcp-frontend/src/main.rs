@@ -4,6 +4,7 @@ mod args;
 mod connection;
 mod exit;
 mod hyperd_command;
+mod progress;
 mod sql;
 
 use std::io;

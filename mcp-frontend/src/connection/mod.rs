@@ -3,18 +3,17 @@
 mod database;
 mod results;
 
-use std::io::Write;
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use hyperwire_blocking::core::hyperd::DEFAULT_USER;
 use hyperwire_blocking::core::wire::Format;
-use hyperwire_blocking::hyperd::{Ending, Environment, Hyperd, Settings, Step, install, locate};
+use hyperwire_blocking::hyperd::{Ending, Environment, Hyperd, Settings, install, locate, locate_or_install};
 use hyperwire_blocking::{Client as Session, Config, Error};
 
 use crate::args::SqlArguments;
 use crate::hyperd_command;
+use crate::progress::Shown;
 use crate::sql::client::Client;
 use crate::sql::interrupt::Interrupt;
 
@@ -39,8 +38,10 @@ const SHUTDOWN: Duration = Duration::from_secs(600);
 pub(crate) fn open(arguments: &SqlArguments, interrupt: &Interrupt) -> Result<Box<dyn Client>, OpenError> {
     let database = arguments.database.as_deref().map(|path| database::spelled(path, arguments.create));
     let database = database.transpose().map_err(OpenError::Arguments)?;
-    let located =
-        locate(&Environment::of_this_process()).map_err(|error| OpenError::NoHyperd(with_causes(&error)))?;
+    let mut progress = Shown::new();
+    let located = locate_or_install(&Environment::of_this_process(), &mut |now| progress.show(now))
+        .map_err(|error| OpenError::NoHyperd(with_causes(&error)))?;
+    drop(progress);
     let hyperd = Hyperd::start(&Settings::new(located.path))
         .map_err(|error| OpenError::NoHyperd(with_causes(&error)))?;
 
@@ -123,22 +124,9 @@ impl hyperd_command::Hyperd for LocalHyperd {
         }
     }
 
-    fn install(&self, progress: &mut dyn Write) -> Result<PathBuf, String> {
-        let mut shown = None;
-        let mut show = |now: hyperwire_blocking::hyperd::Progress| {
-            // A line a step; who wants less sends standard error elsewhere.
-            if shown.replace(now.step) != Some(now.step) {
-                let what = match now.step {
-                    Step::Download => "fetching hyperd",
-                    Step::Verify => "checking it",
-                    Step::Unpack => "unpacking it",
-                    _ => "working",
-                };
-                let _ = writeln!(progress, "{what} ({} MB)", now.total / 1_000_000);
-            }
-            ControlFlow::Continue(())
-        };
-        install(&Environment::of_this_process(), &mut show)
+    fn install(&self) -> Result<PathBuf, String> {
+        let mut progress = Shown::new();
+        install(&Environment::of_this_process(), &mut |now| progress.show(now))
             .map(|located| located.path)
             .map_err(|error| with_causes(&error))
     }
