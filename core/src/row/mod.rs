@@ -1,5 +1,6 @@
 //! Columns, rows and values.
 
+mod calendar;
 mod column;
 mod encoding;
 mod error;
@@ -16,9 +17,10 @@ mod ty;
 mod uuid;
 mod value;
 
+pub use calendar::{Date, Interval, Time, Timestamp, TimestampTz};
 pub use column::{Column, ColumnIndex, Columns};
 pub use encoding::Encoding;
-pub use error::{ColumnError, DecodeError, ValueError};
+pub use error::{ColumnError, DecodeError, DecodeErrorKind, ValueError};
 pub use geography::Geography;
 pub use numeric::Numeric;
 pub use parameter::{ParameterError, Parameters, ToParameter};
