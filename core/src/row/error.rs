@@ -44,6 +44,14 @@ pub enum ValueError {
          ask for arrays as text, as prepared statements do"
     )]
     AmbiguousArray,
+    /// An element of an array could not be read.
+    #[error("element {index}: {error}")]
+    Element {
+        /// The element's position, from 0.
+        index: usize,
+        /// What went wrong with it.
+        error: Box<Self>,
+    },
     /// The reason of a [`FromValue`](super::FromValue) elsewhere, or of serde.
     #[error("{0}")]
     Other(Box<str>),

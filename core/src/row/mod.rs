@@ -1,9 +1,12 @@
 //! Columns, rows and values.
 
+mod any;
+mod array;
 mod calendar;
 mod column;
 mod encoding;
 mod error;
+mod float;
 mod geography;
 mod numeric;
 mod parameter;
@@ -17,6 +20,7 @@ mod ty;
 mod uuid;
 mod value;
 
+pub use any::AnyValue;
 pub use calendar::{Date, Interval, Time, Timestamp, TimestampTz};
 pub use column::{Column, ColumnIndex, Columns};
 pub use encoding::Encoding;

@@ -233,7 +233,7 @@ inferred! {
 }
 
 /// A value's text at the end of `out`.
-fn write_text(value: impl core::fmt::Display, out: &mut Vec<u8>) {
+pub(super) fn write_text(value: impl core::fmt::Display, out: &mut Vec<u8>) {
     struct Utf8<'a>(&'a mut Vec<u8>);
 
     impl Write for Utf8<'_> {
