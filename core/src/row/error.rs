@@ -115,6 +115,12 @@ impl core::error::Error for ColumnError {
     }
 }
 
+impl From<DecodeErrorKind> for DecodeError {
+    fn from(kind: DecodeErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
 impl DecodeError {
     /// What the error is about.
     #[must_use]
@@ -126,7 +132,7 @@ impl DecodeError {
     #[inline(never)]
     pub(super) fn value(column: &Column, index: usize, wanted: &'static str, error: ValueError) -> Self {
         let (name, found) = (column.name().into(), *column.encoding());
-        Self(Box::new(DecodeErrorKind::Value(ColumnError { index, name, found, wanted, error })))
+        DecodeErrorKind::Value(ColumnError { index, name, found, wanted, error }).into()
     }
 
     #[cold]
@@ -143,6 +149,6 @@ impl DecodeError {
             available.push_str(" ...");
         }
         let wanted: String = alloc::format!("{wanted:?}");
-        Self(Box::new(DecodeErrorKind::NoSuchColumn { wanted: wanted.into(), available: available.into() }))
+        DecodeErrorKind::NoSuchColumn { wanted: wanted.into(), available: available.into() }.into()
     }
 }

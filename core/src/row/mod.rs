@@ -4,6 +4,8 @@ mod any;
 mod array;
 mod calendar;
 mod column;
+#[cfg(feature = "serde")]
+mod de;
 mod encoding;
 mod error;
 mod float;
