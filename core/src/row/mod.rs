@@ -1,8 +1,14 @@
 //! Columns, rows and values.
 
+mod any;
+mod array;
+mod calendar;
 mod column;
+#[cfg(feature = "serde")]
+mod de;
 mod encoding;
 mod error;
+mod float;
 mod geography;
 mod numeric;
 mod parameter;
@@ -16,9 +22,11 @@ mod ty;
 mod uuid;
 mod value;
 
+pub use any::AnyValue;
+pub use calendar::{Date, Interval, Time, Timestamp, TimestampTz};
 pub use column::{Column, ColumnIndex, Columns};
 pub use encoding::Encoding;
-pub use error::{ColumnError, DecodeError, ValueError};
+pub use error::{ColumnError, DecodeError, DecodeErrorKind, ValueError};
 pub use geography::Geography;
 pub use numeric::Numeric;
 pub use parameter::{ParameterError, Parameters, ToParameter};

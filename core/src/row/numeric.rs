@@ -73,11 +73,11 @@ impl Numeric {
 }
 
 impl<'a> FromValue<'a> for Numeric {
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        if encoding.ty != Type::Numeric {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        if encoding.ty() != Type::Numeric {
             return Err(ValueError::WrongType);
         }
-        match encoding.format {
+        match encoding.format() {
             Format::Text => super::parse_text(bytes),
             Format::PgBinary => Err(ValueError::UnsupportedFormat),
             Format::HyperBinary => {

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Geography, Numeric, Type, Uuid};
+use super::{Date, Geography, Interval, Numeric, Time, Timestamp, TimestampTz, Type, Uuid};
 use crate::wire::{Format, ParameterTypes, ParameterValues};
 
 /// A Rust value that can stand for a `$n` of a statement.
@@ -191,6 +191,11 @@ binary! {
     u32 as BigInt: |value| i64::from(*value).to_le_bytes();
     f32 as Real: |value| value.to_le_bytes();
     f64 as Double: |value| value.to_le_bytes();
+    Date as Date: |value| value.julian_day().to_le_bytes();
+    Time as Time: |value| value.as_micros().to_le_bytes();
+    Timestamp as Timestamp: |value| value.julian_micros().to_le_bytes();
+    TimestampTz as TimestampTz: |value| value.utc().julian_micros().to_le_bytes();
+    Interval as Interval: |value| value.to_le_bytes();
     Uuid as Uuid: |value| value.to_u128().to_le_bytes();
     &[u8] as Bytes: |value| value;
     Vec<u8> as Bytes: |value| value;
@@ -228,7 +233,7 @@ inferred! {
 }
 
 /// A value's text at the end of `out`.
-fn write_text(value: impl core::fmt::Display, out: &mut Vec<u8>) {
+pub(super) fn write_text(value: impl core::fmt::Display, out: &mut Vec<u8>) {
     struct Utf8<'a>(&'a mut Vec<u8>);
 
     impl Write for Utf8<'_> {

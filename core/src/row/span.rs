@@ -2,16 +2,14 @@
 
 use alloc::vec::Vec;
 
-use crate::wire::Violation;
-
-const MESSAGE: &str = "DataRow";
+use crate::wire::{DataRow, Violation};
 
 /// Where one field lies in the body of a DataRow. Meaningless without that body.
 ///
 /// The buffer of spans is the caller's, so that one allocation serves a whole result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldSpan {
-    offset: u32,
+    start: u32,
     /// What the length word said; [`NULL`] for NULL.
     length: u32,
 }
@@ -23,11 +21,10 @@ impl FieldSpan {
     /// The field's bytes in the body that it was found in, `None` for NULL.
     #[inline]
     pub(super) fn bytes(self, body: &[u8]) -> Option<&[u8]> {
-        if self.length == NULL {
-            return None;
-        }
-        let start = self.offset as usize;
-        Some(&body[start..start + self.length as usize])
+        // NULL is longer than any body, so that one comparison serves both.
+        let start = self.start as usize;
+        // NULL is longer than any body, so that one comparison serves both.
+        body.get(start..start.checked_add(self.length as usize)?)
     }
 }
 
@@ -41,31 +38,38 @@ pub(crate) fn split_fields(
     expected: usize,
     spans: &mut Vec<FieldSpan>,
 ) -> Result<(), Violation> {
-    let Some((count, mut rest)) = body.split_first_chunk() else {
-        return Err(truncated());
-    };
-    // The cast extends the sign, so that a negative count is no column count there is.
-    if i16::from_be_bytes(*count) as usize != expected || body.len() > i32::MAX as usize {
-        return Err(bad_count(*count, expected, body.len()));
-    }
     if spans.len() != expected {
         resize(spans, expected);
     }
-    for span in spans.iter_mut() {
-        let Some((length, tail)) = rest.split_first_chunk() else {
-            return Err(truncated());
+    if locate(body, spans) { Ok(()) } else { Err(violation(body, expected)) }
+}
+
+/// Finds as many fields as there are spans; `false` if the body is anything but a count and these fields.
+#[inline]
+fn locate(body: &[u8], spans: &mut [FieldSpan]) -> bool {
+    let Some(count) = body.first_chunk() else {
+        return false;
+    };
+    // The cast extends the sign, so that a negative count is no number of spans there is.
+    if i16::from_be_bytes(*count) as usize != spans.len() || body.len() > i32::MAX as usize {
+        return false;
+    }
+    let mut end = 2;
+    for span in spans {
+        let start = end + 4;
+        let Some(length) = body.get(end..start).and_then(|length| length.first_chunk()) else {
+            return false;
         };
         let length = u32::from_be_bytes(*length);
-        let offset = body.len() - tail.len();
-        // `body` is shorter than 2 GiB, so neither number is cut.
-        *span = FieldSpan { offset: offset as u32, length };
-        rest = match tail.get(length as usize..) {
-            Some(rest) => rest,
-            None if length == NULL => tail,
-            None => return Err(bad_length(length)),
+        // `body` is shorter than 2 GiB, so the cast cuts nothing.
+        *span = FieldSpan { start: start as u32, length };
+        end = match start.checked_add(length as usize) {
+            Some(end) if end <= body.len() => end,
+            _ if length == NULL => start,
+            _ => return false,
         };
     }
-    if rest.is_empty() { Ok(()) } else { Err(trailing(rest.len())) }
+    end == body.len()
 }
 
 #[cold]
@@ -74,49 +78,19 @@ fn resize(spans: &mut Vec<FieldSpan>, expected: usize) {
     spans.resize(expected, FieldSpan::default());
 }
 
+/// What is wrong with a body that could not be split: the checked reader walks it again, and says.
 #[cold]
 #[inline(never)]
-fn truncated() -> Violation {
-    Violation::Truncated { message: MESSAGE }
-}
-
-#[cold]
-#[inline(never)]
-fn trailing(count: usize) -> Violation {
-    Violation::TrailingBytes { message: MESSAGE, count }
-}
-
-#[cold]
-#[inline(never)]
-fn bad_count(count: [u8; 2], described: usize, body: usize) -> Violation {
-    match usize::try_from(i16::from_be_bytes(count)) {
-        Ok(found) if found != described => Violation::FieldCount { found, described },
-        Ok(_) => Violation::BadValue {
-            message: MESSAGE,
-            field: "length",
-            value: i64::try_from(body).unwrap_or(i64::MAX),
-        },
-        Err(_) => Violation::BadValue {
-            message: MESSAGE,
-            field: "field count",
-            value: i16::from_be_bytes(count).into(),
-        },
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn bad_length(length: u32) -> Violation {
-    match length.cast_signed() {
-        value @ ..0 => Violation::BadValue { message: MESSAGE, field: "value length", value: value.into() },
-        _ => truncated(),
+fn violation(body: &[u8], described: usize) -> Violation {
+    match DataRow::from_body(body) {
+        Err(violation) => violation,
+        Ok(row) => Violation::FieldCount { found: row.len(), described },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::DataRow;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -157,7 +131,8 @@ mod tests {
             |body: &[u8], expected| split_fields(body, expected, &mut vec![]).expect_err("a broken row");
 
         assert_eq!(check(&[0], 0), Violation::Truncated { message: "DataRow" });
-        assert_eq!(check(&[0, 2], 1), Violation::FieldCount { found: 2, described: 1 });
+        let two = body(&[None, None]);
+        assert_eq!(check(&two, 1), Violation::FieldCount { found: 2, described: 1 });
         assert_eq!(check(&[0xff, 0xff], 1), bad_value("field count", -1));
         assert_eq!(check(&[0xff, 0xff], 65_535), bad_value("field count", -1));
         assert_eq!(check(&[0, 1, 0, 0, 0], 1), Violation::Truncated { message: "DataRow" });
