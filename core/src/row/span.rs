@@ -32,7 +32,7 @@ impl FieldSpan {
 ///
 /// All of the body is checked, so nothing that is read later can be out of bounds. `spans` then holds `expected`
 /// spans; it keeps its memory from row to row. After an error its content is of no use.
-#[inline]
+#[inline(always)]
 pub(crate) fn split_fields(
     body: &[u8],
     expected: usize,
@@ -45,7 +45,7 @@ pub(crate) fn split_fields(
 }
 
 /// Finds as many fields as there are spans; `false` if the body is anything but a count and these fields.
-#[inline]
+#[inline(always)]
 fn locate(body: &[u8], spans: &mut [FieldSpan]) -> bool {
     let Some(count) = body.first_chunk() else {
         return false;

@@ -169,13 +169,12 @@ impl Session {
         input.consume(self.held);
         self.held = 0;
         let Some(active) = &mut self.active else { return false };
-        let (Streaming::Rows, false, Some(columns)) = (active.streaming, active.discard, &active.columns) else {
-            return false;
-        };
-        if active.demand == 0 || !self.events.is_empty() || input.unread().first() != Some(&b'D') {
+        let (true, Some(columns)) = (active.flowing(), &active.columns) else { return false };
+        let unread = input.unread();
+        if unread.first() != Some(&b'D') || !self.events.is_empty() {
             return false;
         }
-        let Ok(Split::Frame(frame)) = Frame::split(input.unread(), &self.config.limits) else { return false };
+        let Ok(Split::Frame(frame)) = Frame::split(unread, &self.config.limits) else { return false };
         if split_fields(frame.body, columns.len(), &mut self.spans).is_err() {
             return false;
         }

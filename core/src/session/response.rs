@@ -74,6 +74,12 @@ impl Active {
         }
     }
 
+    /// Whether the next row may go straight to the caller.
+    #[inline]
+    pub(super) fn flowing(&self) -> bool {
+        self.streaming == Streaming::Rows && self.demand > 0 && !self.discard
+    }
+
     /// Whether the next row has to wait for demand.
     #[inline]
     pub(super) fn paused(&self) -> bool {
