@@ -4,13 +4,15 @@ use alloc::vec::Vec;
 use core::iter::FusedIterator;
 
 use super::span::{FieldSpan, split_fields};
-use super::{ColumnIndex, Columns, DecodeError, FromValue, Value};
+use super::{Column, ColumnIndex, Columns, DecodeError, FromValue, Value};
 use crate::wire::Violation;
 
 /// One row of a result, borrowed from the bytes it came in. Nothing is decoded before it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
     columns: &'a Columns,
+    /// The same once more, as a slice of as many as there are spans: one check of an index serves both.
+    heads: &'a [Column],
     body: &'a [u8],
     spans: &'a [FieldSpan],
 }
@@ -27,7 +29,7 @@ impl<'a> Row<'a> {
         body: &'a [u8],
         spans: &'a mut Vec<FieldSpan>,
     ) -> Result<Self, Violation> {
-        split_fields(body, columns.len(), spans)?;
+        split_fields(body, 0, columns.len(), spans)?;
         Ok(Self::new(columns, body, spans))
     }
 
@@ -37,8 +39,8 @@ impl<'a> Row<'a> {
     /// When there are fewer: a mistake in this crate.
     #[inline]
     pub(crate) fn new(columns: &'a Columns, body: &'a [u8], spans: &'a [FieldSpan]) -> Self {
-        // Tells the optimiser that there are as many: one check of an index serves both.
-        Self { columns, body, spans: &spans[..columns.len()] }
+        let heads = &columns[..];
+        Self { columns, heads, body, spans: &spans[..heads.len()] }
     }
 
     /// The columns, of which every row of a result has the same.
@@ -75,7 +77,7 @@ impl<'a> Row<'a> {
     #[must_use]
     #[inline]
     pub fn value(&self, index: usize) -> Option<Value<'a>> {
-        let column = self.columns.get(index)?;
+        let column = self.heads.get(index)?;
         let span = self.spans.get(index)?;
         Some(Value::new(span.bytes(self.body), column, index))
     }
@@ -84,8 +86,8 @@ impl<'a> Row<'a> {
     pub fn iter(
         &self,
     ) -> impl ExactSizeIterator<Item = Value<'a>> + DoubleEndedIterator + FusedIterator + use<'a> {
-        let Self { columns, body, spans } = *self;
-        columns
+        let Self { heads, body, spans, .. } = *self;
+        heads
             .iter()
             .zip(spans)
             .enumerate()

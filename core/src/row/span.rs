@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use crate::wire::{DataRow, Violation};
 
-/// Where one field lies in the body of a DataRow. Meaningless without that body.
+/// Where one field lies in a DataRow. Meaningless without that message.
 ///
 /// The buffer of spans is the caller's, so that one allocation serves a whole result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,48 +28,51 @@ impl FieldSpan {
     }
 }
 
-/// Walks the body of a DataRow once and notes where its fields are.
+/// Walks a DataRow once and notes where its fields are. Its body starts `skip` bytes, its header if that is there too,
+/// into `message`.
 ///
 /// All of the body is checked, so nothing that is read later can be out of bounds. `spans` then holds `expected`
-/// spans; it keeps its memory from row to row. After an error its content is of no use.
+/// spans, counted from the start of `message`; it keeps its memory from row to row. After an error its content is of
+/// no use.
 #[inline(always)]
 pub(crate) fn split_fields(
-    body: &[u8],
+    message: &[u8],
+    skip: usize,
     expected: usize,
     spans: &mut Vec<FieldSpan>,
 ) -> Result<(), Violation> {
     if spans.len() != expected {
         resize(spans, expected);
     }
-    if locate(body, spans) { Ok(()) } else { Err(violation(body, expected)) }
+    if locate(message, skip, spans) { Ok(()) } else { Err(violation(&message[skip..], expected)) }
 }
 
 /// Finds as many fields as there are spans; `false` if the body is anything but a count and these fields.
 #[inline(always)]
-fn locate(body: &[u8], spans: &mut [FieldSpan]) -> bool {
-    let Some(count) = body.first_chunk() else {
+fn locate(message: &[u8], skip: usize, spans: &mut [FieldSpan]) -> bool {
+    let mut end = skip + 2;
+    let Some(count) = message.get(skip..end).and_then(|count| count.first_chunk()) else {
         return false;
     };
     // The cast extends the sign, so that a negative count is no number of spans there is.
-    if i16::from_be_bytes(*count) as usize != spans.len() || body.len() > i32::MAX as usize {
+    if i16::from_be_bytes(*count) as usize != spans.len() || message.len() > i32::MAX as usize {
         return false;
     }
-    let mut end = 2;
     for span in spans {
         let start = end + 4;
-        let Some(length) = body.get(end..start).and_then(|length| length.first_chunk()) else {
+        let Some(length) = message.get(end..start).and_then(|length| length.first_chunk()) else {
             return false;
         };
         let length = u32::from_be_bytes(*length);
-        // `body` is shorter than 2 GiB, so the cast cuts nothing.
+        // `message` is shorter than 2 GiB, so the cast cuts nothing.
         *span = FieldSpan { start: start as u32, length };
         end = match start.checked_add(length as usize) {
-            Some(end) if end <= body.len() => end,
+            Some(end) if end <= message.len() => end,
             _ if length == NULL => start,
             _ => return false,
         };
     }
-    end == body.len()
+    end == message.len()
 }
 
 #[cold]
@@ -109,7 +112,7 @@ mod tests {
         let body = body(&[Some(b"ab"), None, Some(b""), Some(b"c")]);
         let mut spans = Vec::new();
 
-        split_fields(&body, 4, &mut spans).expect("a well-formed row");
+        split_fields(&body, 0, 4, &mut spans).expect("a well-formed row");
 
         assert_eq!(fields(&body, &spans), [Some(&b"ab"[..]), None, Some(b""), Some(b"c")]);
     }
@@ -119,8 +122,8 @@ mod tests {
         let (long, short) = (body(&[Some(b"a"), Some(b"b"), Some(b"c")]), body(&[None]));
         let mut spans = Vec::new();
 
-        split_fields(&long, 3, &mut spans).expect("a well-formed row");
-        split_fields(&short, 1, &mut spans).expect("a well-formed row");
+        split_fields(&long, 0, 3, &mut spans).expect("a well-formed row");
+        split_fields(&short, 0, 1, &mut spans).expect("a well-formed row");
 
         assert_eq!(fields(&short, &spans), [None]);
     }
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn every_way_to_break_a_row_has_its_violation() {
         let check =
-            |body: &[u8], expected| split_fields(body, expected, &mut vec![]).expect_err("a broken row");
+            |body: &[u8], expected| split_fields(body, 0, expected, &mut vec![]).expect_err("a broken row");
 
         assert_eq!(check(&[0], 0), Violation::Truncated { message: "DataRow" });
         let two = body(&[None, None]);
@@ -153,7 +156,7 @@ mod tests {
             expected in 0_usize..5,
         ) {
             let mut spans = Vec::new();
-            let split = split_fields(&body, expected, &mut spans);
+            let split = split_fields(&body, 0, expected, &mut spans);
             match DataRow::from_body(&body) {
                 Ok(row) if row.len() == expected => {
                     prop_assert_eq!(split, Ok(()));

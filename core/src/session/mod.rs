@@ -69,7 +69,7 @@ use crate::row::{Columns, FieldSpan, Row, split_fields};
 use crate::time::Instant;
 use crate::wire::{BackendMessage, CancelKey, Format, Frame, FrontendMessage, Split, TransactionStatus};
 use request::{Active, Line};
-use response::{Outcome, Streaming};
+use response::Outcome;
 use startup::Login;
 
 /// Type byte and length word of a message.
@@ -96,6 +96,8 @@ pub struct Session {
     cancel_on_its_way: bool,
     transaction: TransactionStatus,
     last_columns: Option<Columns>,
+    /// The columns of the rows that stream to the caller.
+    flow: Option<Columns>,
     spans: Vec<FieldSpan>,
     /// Bytes of the message that the last event shows; consumed by the next poll.
     held: usize,
@@ -134,6 +136,7 @@ impl Session {
             cancel_on_its_way: false,
             transaction: TransactionStatus::Idle,
             last_columns: None,
+            flow: None,
             spans: Vec::new(),
             held: 0,
         };
@@ -168,18 +171,19 @@ impl Session {
         }
         input.consume(self.held);
         self.held = 0;
-        let Some(active) = &mut self.active else { return false };
-        let (true, Some(columns)) = (active.flowing(), &active.columns) else { return false };
+        let (Some(columns), Some(active)) = (&self.flow, &mut self.active) else { return false };
         let unread = input.unread();
-        if unread.first() != Some(&b'D') || !self.events.is_empty() {
+        let Some((&[b'D', a, b, c, d], _)) = unread.split_first_chunk::<HEADER>() else { return false };
+        let length = u32::from_be_bytes([a, b, c, d]);
+        if length > self.config.limits.message_length || active.demand == 0 || !self.events.is_empty() {
             return false;
         }
-        let Ok(Split::Frame(frame)) = Frame::split(unread, &self.config.limits) else { return false };
-        if split_fields(frame.body, columns.len(), &mut self.spans).is_err() {
+        let Some(message) = unread.get(..length as usize + 1) else { return false };
+        if message.len() < HEADER || split_fields(message, HEADER, columns.len(), &mut self.spans).is_err() {
             return false;
         }
         active.demand -= 1;
-        self.held = frame.len();
+        self.held = message.len();
         true
     }
 
@@ -245,7 +249,7 @@ impl Session {
         };
         let length = frame.len();
         let outcome = if frame.tag == b'D' && login.is_none() {
-            self.on_row(frame.body)?
+            self.on_row(&input.unread()[..length])?
         } else {
             match BackendMessage::decode(frame)? {
                 BackendMessage::NoticeResponse(report) => {
@@ -269,6 +273,7 @@ impl Session {
             Outcome::Held(_) => self.held = length,
             Outcome::Event(_) | Outcome::Silent => input.consume(length),
         }
+        self.note_flow();
         self.check_abandon_budget(now);
         Ok(Some(outcome))
     }
@@ -277,10 +282,10 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn row<'a>(&'a self, input: &'a InBuf) -> Option<Row<'a>> {
-        let columns =
-            self.active.as_ref().filter(|active| active.streaming == Streaming::Rows)?.columns.as_ref()?;
-        let body = self.held_body(input);
-        (self.held > 0).then(|| Row::new(columns, body, self.spans()))
+        if self.held == 0 {
+            return None;
+        }
+        Some(Row::new(self.flow.as_ref()?, input.unread(), &self.spans))
     }
 
     /// Says that the caller can take this many more rows, or COPY messages, of a request.
@@ -335,6 +340,7 @@ impl Session {
             self.active = None;
             self.waiting.clear();
             self.events.clear();
+            self.note_flow();
         }
     }
 
@@ -389,6 +395,7 @@ impl Session {
         self.waiting.clear();
         self.events.clear();
         self.held = 0;
+        self.flow = None;
         fault
     }
 
