@@ -6,8 +6,8 @@ use core::fmt::{self, Display, Write};
 
 use super::float::{write_double, write_real};
 use super::{
-    Date, Encoding, FromValue, Geography, Interval, Numeric, Time, Timestamp, TimestampTz, ToParameter, Type, Uuid,
-    ValueError,
+    Date, Encoding, FromValue, Geography, Interval, Numeric, Time, Timestamp, TimestampTz, ToParameter, Type,
+    Uuid, ValueError,
 };
 use crate::wire::Format;
 
@@ -145,7 +145,9 @@ impl AnyValue {
     /// As an element of an array: all but numbers and booleans is quoted.
     fn fmt_element(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Null | Self::Bool(_) | Self::SmallInt(_) | Self::Integer(_) | Self::BigInt(_) => self.fmt(f),
+            Self::Null | Self::Bool(_) | Self::SmallInt(_) | Self::Integer(_) | Self::BigInt(_) => {
+                self.fmt(f)
+            }
             Self::Real(_) | Self::Double(_) | Self::Numeric(_) => self.fmt(f),
             _ => {
                 f.write_str("\"")?;

@@ -22,10 +22,10 @@ macro_rules! integers {
         impl<'a> FromValue<'a> for $rust {
             #[inline]
             fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-                match bytes.try_into() {
-                    Ok(exact) if encoding.is_hyper_binary(Type::$sql) => Ok($rust::from_le_bytes(exact)),
-                    _ => integer(bytes, encoding, Type::$sql),
+                if encoding.is_hyper_binary(Type::$sql) && let Ok(exact) = bytes.try_into() {
+                    return Ok($rust::from_le_bytes(exact));
                 }
+                integer(bytes, encoding, Type::$sql)
             }
         }
     )*};
@@ -43,20 +43,24 @@ impl<'a> FromValue<'a> for i128 {
 impl<'a> FromValue<'a> for f64 {
     #[inline]
     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-        match bytes.try_into() {
-            Ok(exact) if encoding.is_hyper_binary(Type::Double) => Ok(Self::from_le_bytes(exact)),
-            _ => double(bytes, encoding),
+        if encoding.is_hyper_binary(Type::Double)
+            && let Ok(exact) = bytes.try_into()
+        {
+            return Ok(Self::from_le_bytes(exact));
         }
+        double(bytes, encoding)
     }
 }
 
 impl<'a> FromValue<'a> for f32 {
     #[inline]
     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-        match bytes.try_into() {
-            Ok(exact) if encoding.is_hyper_binary(Type::Real) => Ok(Self::from_le_bytes(exact)),
-            _ => real(bytes, encoding),
+        if encoding.is_hyper_binary(Type::Real)
+            && let Ok(exact) = bytes.try_into()
+        {
+            return Ok(Self::from_le_bytes(exact));
         }
+        real(bytes, encoding)
     }
 }
 

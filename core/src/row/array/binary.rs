@@ -28,7 +28,13 @@ fn size(element: &Encoding) -> Option<usize> {
         Type::Bool => Some(1),
         Type::SmallInt => Some(2),
         // Inside of an array, a single character is a code point of 32 bits.
-        Type::Integer | Type::Real | Type::Date | Type::Oid | Type::RegClass | Type::RegType | Type::Char1 => Some(4),
+        Type::Integer
+        | Type::Real
+        | Type::Date
+        | Type::Oid
+        | Type::RegClass
+        | Type::RegType
+        | Type::Char1 => Some(4),
         Type::BigInt | Type::Double | Type::Time | Type::Timestamp | Type::TimestampTz => Some(8),
         Type::Interval | Type::Uuid => Some(16),
         Type::Numeric => Some(binary_size(element.precision())),
@@ -72,7 +78,10 @@ fn split_map(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
 /// Whether every NULL has zero bytes, every value is one that the type has, and the map's last bits are unused.
 fn is_consistent(values: &[u8], map: Option<&[u8]>, ty: Type, size: usize) -> bool {
     let count = values.len() / size;
-    let unused = map.unwrap_or_default().last().is_some_and(|last| !count.is_multiple_of(8) && last >> (count % 8) != 0);
+    let unused = map
+        .unwrap_or_default()
+        .last()
+        .is_some_and(|last| !count.is_multiple_of(8) && last >> (count % 8) != 0);
     !unused
         && values.chunks_exact(size).enumerate().all(|(index, value)| {
             if is_null(map, index) { value.iter().all(|byte| *byte == 0) } else { is_possible(value, ty) }
