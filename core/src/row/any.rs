@@ -58,7 +58,7 @@ pub enum AnyValue {
     /// `geography`
     Geography(Geography<'static>),
     /// An array of any of them
-    Array(Vec<AnyValue>),
+    Array(Vec<Self>),
 }
 
 impl<'a> FromValue<'a> for AnyValue {

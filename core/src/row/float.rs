@@ -4,7 +4,8 @@ use core::fmt::{self, Display, LowerExp, Write};
 
 use super::StackString;
 
-/// Writes an `f64` with the fewest digits that tell it apart, as Hyper does if `extra_float_digits` is at least 1.
+/// Writes an `f64` with the fewest digits that tell it apart, as Hyper does if `extra_float_digits` is at least 1. Where
+/// two such numbers are equally near, the last digit may be another than Hyper's.
 pub(super) fn write_double(value: f64, f: &mut impl Write) -> fmt::Result {
     /// Hyper changes to the form with an exponent here.
     const EXPONENT: i32 = 15;

@@ -29,8 +29,7 @@ impl<'a> Row<'a> {
         body: &'a [u8],
         spans: &'a mut Vec<FieldSpan>,
     ) -> Result<Self, Violation> {
-        split_fields(body, 0, columns.len(), spans)?;
-        Ok(Self::new(columns, body, spans))
+        Ok(Self::new(columns, body, split_fields(body, 0, columns.len(), spans)?))
     }
 
     /// A row that [`split_fields`] took apart, with as many spans as there are columns.

@@ -228,7 +228,7 @@ impl Session {
             return Ok(Outcome::Silent);
         }
         match split_fields(message, HEADER, columns.len(), &mut self.spans) {
-            Ok(()) => {
+            Ok(_) => {
                 active.demand = active.demand.saturating_sub(1);
                 Ok(Outcome::Held(Event::Row(active.id)))
             }
