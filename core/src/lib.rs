@@ -10,7 +10,11 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod buffer;
+pub mod hyperd;
 pub mod liveness;
 pub mod row;
+pub mod session;
+pub mod statement;
 pub mod time;
 pub mod wire;

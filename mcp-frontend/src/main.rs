@@ -1,2 +1,28 @@
-//! The `hyperwire` command.
-fn main() {}
+//! The `hyperwire` command: SQL on Hyper, from the shell.
+#![expect(dead_code, reason = "`connection::open` reaches no hyperd yet, so nothing runs the statements")]
+
+mod args;
+mod connection;
+mod exit;
+mod hyperd_command;
+mod sql;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Arguments, Command};
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let exit = match Arguments::parse().command {
+        Command::Sql(arguments) => sql::run(&arguments),
+        Command::Hyperd { command } => {
+            let out = &mut io::stdout().lock();
+            hyperd_command::run(command, &connection::LocalHyperd, out, &mut anstream::stderr())
+                .unwrap_or(Exit::Output)
+        }
+    };
+    exit.into()
+}

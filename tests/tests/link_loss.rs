@@ -16,7 +16,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::socket::{self, Endpoint, LinkReport};
+use hyperwire_blocking::socket::{self, LinkReport};
+use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::{DetectionBound, Keepalive, LinkOption, LinkPolicy};
 use hyperwire_tests::network::{Network, PathLoss, SERVER_ADDRESS};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};

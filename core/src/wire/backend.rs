@@ -148,9 +148,7 @@ impl<'a> BackendMessage<'a> {
         let mut reader = Reader::new(name(frame.tag), frame.body);
         let message = match frame.tag {
             b'R' => return Authentication::decode(frame.body).map(Self::Authentication),
-            b'K' => {
-                Self::BackendKeyData(CancelKey { process_id: reader.i32()?, secret_key: reader.i32()? })
-            }
+            b'K' => Self::BackendKeyData(CancelKey { process_id: reader.i32()?, secret_key: reader.i32()? }),
             b'2' => Self::BindComplete,
             b'3' => Self::CloseComplete,
             b'C' => Self::CommandComplete(reader.text()?),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
 #[cfg(unix)]
 use socket2::SockAddr;
@@ -11,7 +12,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::configure::{apply, report};
 use super::resolve::resolve;
-use super::{ConnectError, ConnectStep, Endpoint, LinkReport};
+use super::{ConnectError, ConnectStep, LinkReport};
 
 /// Opens a connection to `endpoint`, set up by `policy`, before `deadline`. The socket is non-blocking.
 ///
@@ -43,8 +44,13 @@ pub fn connect(
                 .map_err(|attempts| failed(ConnectStep::Connect, attempts))?
         }
         #[cfg(unix)]
-        Endpoint::Unix(path) => connect_unix(path, policy, deadline)
+        Endpoint::Domain { path } => connect_unix(Path::new(path), policy, deadline)
             .map_err(|error| failed(ConnectStep::Connect, vec![(endpoint.to_string(), error)]))?,
+        // A kind of endpoint that this system does not have.
+        _ => {
+            let error = io::ErrorKind::Unsupported.into();
+            return Err(failed(ConnectStep::Connect, vec![(endpoint.to_string(), error)]).into());
+        }
     };
     let report = report(&SockRef::from(&socket), policy);
     Ok((socket, report))
@@ -283,7 +289,7 @@ mod tests {
             }
 
             fn endpoint(&self) -> Endpoint {
-                Endpoint::Unix(self.0.clone())
+                Endpoint::Domain { path: self.0.to_string_lossy().into_owned() }
             }
         }
 
@@ -335,7 +341,7 @@ mod tests {
 
         #[test]
         fn a_path_too_long_for_a_socket_is_an_error() {
-            let endpoint = Endpoint::Unix(PathBuf::from("/".to_owned() + &"x".repeat(200)));
+            let endpoint = Endpoint::Domain { path: "/".to_owned() + &"x".repeat(200) };
 
             let error = connect_within(&endpoint, GENEROUS).expect_err("too long");
 

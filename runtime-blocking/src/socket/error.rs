@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::Endpoint;
+use hyperwire_core::hyperd::Endpoint;
 
 /// Why there is no connection. [`connect`](super::connect) returns it inside of an [`io::Error`] of the same kind;
 /// `error.get_ref()` and `downcast_ref` give it back.

@@ -8,7 +8,6 @@
 
 mod configure;
 mod connect;
-mod endpoint;
 mod error;
 mod keepalive;
 mod option;
@@ -17,5 +16,4 @@ mod retransmission;
 
 pub use configure::{LinkReport, configure};
 pub use connect::connect;
-pub use endpoint::Endpoint;
 pub use error::{ConnectError, ConnectStep};

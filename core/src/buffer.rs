@@ -1,0 +1,233 @@
+//! The two byte buffers of a connection. The driver owns them; the session looks into one and appends to the other.
+
+use alloc::vec::Vec;
+
+use crate::wire::InitialMessage;
+
+/// Bytes that an empty input buffer holds: enough for any small result, small enough for a thousand idle sessions.
+const INITIAL: usize = 8 << 10;
+/// Bytes up to which an input buffer grows because reads fill it. Larger made no difference (8 KiB to 4 MiB were
+/// measured within 5 % of each other on a 10-million-row scan), and this much stays in a second-level cache.
+const STREAMING: usize = 256 << 10;
+
+/// What arrived and was not consumed yet.
+///
+/// A driver asks for [`InBuf::space`], reads into it and reports [`InBuf::filled`]. The buffer grows while reads fill
+/// it, and for a message larger than itself; at most to twice of what really arrived, so that a declared length alone
+/// costs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InBuf {
+    /// All of it is initialised; bytes outside `head..tail` mean nothing.
+    bytes: Vec<u8>,
+    head: usize,
+    tail: usize,
+    /// Bytes that must be here before the next message is whole.
+    needed: usize,
+    /// The last read left no space.
+    eager: bool,
+}
+
+impl InBuf {
+    /// An empty buffer that has allocated nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), head: 0, tail: 0, needed: 0, eager: false }
+    }
+
+    /// Where the next bytes go; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.make_space();
+        &mut self.bytes[self.tail..]
+    }
+
+    /// Says that `count` bytes of [`InBuf::space`] were written. More than there was space for counts as all of it.
+    pub fn filled(&mut self, count: usize) {
+        let space = self.bytes.len() - self.tail;
+        self.eager = count >= space;
+        self.tail += count.min(space);
+    }
+
+    /// Copies bytes in: [`InBuf::space`] and [`InBuf::filled`] for those who have them already.
+    pub fn extend(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let space = self.space();
+            let count = space.len().min(bytes.len());
+            space[..count].copy_from_slice(&bytes[..count]);
+            self.filled(count);
+            bytes = &bytes[count..];
+        }
+    }
+
+    /// What arrived and was not consumed.
+    #[inline]
+    #[must_use]
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.head..self.tail]
+    }
+
+    /// Bytes of memory that the buffer holds on to.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    #[inline]
+    pub(crate) fn consume(&mut self, count: usize) {
+        self.head = (self.head + count).min(self.tail);
+    }
+
+    pub(crate) fn discard_all(&mut self) {
+        self.head = self.tail;
+    }
+
+    /// Notes that the next message takes `needed` bytes.
+    pub(crate) fn needs(&mut self, needed: usize) {
+        self.needed = needed;
+    }
+
+    fn make_space(&mut self) {
+        if self.head == self.tail {
+            (self.head, self.tail) = (0, 0);
+            if self.bytes.len() > STREAMING && self.needed <= STREAMING {
+                self.bytes.truncate(STREAMING);
+                self.bytes.shrink_to_fit();
+            }
+        } else if self.head > 0 && (self.bytes.len() - self.tail < INITIAL || self.needed > self.bytes.len())
+        {
+            self.bytes.copy_within(self.head..self.tail, 0);
+            (self.head, self.tail) = (0, self.tail - self.head);
+        }
+        let size = self.bytes.len();
+        let wanted = if size == 0 {
+            INITIAL
+        } else if self.tail == size {
+            // Full of one message that is not whole yet.
+            (size * 2).min(self.needed.max(size + INITIAL))
+        } else if self.eager && size < STREAMING {
+            size * 2
+        } else {
+            size
+        };
+        if wanted > size {
+            self.bytes.resize(wanted, 0);
+        }
+        self.eager = false;
+    }
+}
+
+/// What is to be sent and was not sent yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OutBuf {
+    bytes: Vec<u8>,
+    head: usize,
+}
+
+impl OutBuf {
+    /// An empty buffer that has allocated nothing.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { bytes: Vec::new(), head: 0 }
+    }
+
+    /// What is to be sent next.
+    #[must_use]
+    pub fn unsent(&self) -> &[u8] {
+        &self.bytes[self.head..]
+    }
+
+    /// Says that the first `count` bytes of [`OutBuf::unsent`] were sent.
+    pub fn sent(&mut self, count: usize) {
+        self.head = (self.head + count).min(self.bytes.len());
+        if self.head == self.bytes.len() {
+            self.clear();
+        }
+    }
+
+    /// Whether everything was sent.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.head == self.bytes.len()
+    }
+
+    /// Forgets what was not sent: the connection is gone.
+    pub fn clear(&mut self) {
+        self.head = 0;
+        self.bytes.clear();
+        // One large statement must not cost its size for the rest of the session.
+        self.bytes.shrink_to(STREAMING);
+    }
+
+    /// Appends a message that opens a connection without a session: a CancelRequest.
+    pub fn push(&mut self, message: &InitialMessage<'_>) {
+        message.encode(&mut self.bytes);
+    }
+
+    /// Where messages are appended.
+    pub(crate) fn queue(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declared_length_alone_allocates_nothing_more() {
+        let mut input = InBuf::new();
+        input.extend(b"D");
+        input.needs(200 << 20);
+
+        let space = input.space().len();
+
+        assert!(space <= INITIAL, "{space} bytes were made for one that arrived");
+    }
+
+    #[test]
+    fn growth_stays_within_twice_of_what_arrived() {
+        let mut input = InBuf::new();
+        input.needs(100 << 20);
+        let mut arrived = 0;
+        for _ in 0..200 {
+            let count = input.space().len();
+            input.filled(count);
+            arrived += count;
+
+            assert!(input.unread().len() == arrived && input.bytes.len() <= 2 * arrived + INITIAL);
+            if arrived > 100 << 20 {
+                return;
+            }
+        }
+        panic!("200 full reads brought only {arrived} bytes");
+    }
+
+    #[test]
+    fn bytes_survive_compaction_and_growth() {
+        let mut input = InBuf::new();
+        let bytes: Vec<u8> = (0..50_000_u32).map(|i| i as u8).collect();
+        let mut seen = Vec::new();
+
+        for chunk in bytes.chunks(777) {
+            input.extend(chunk);
+            let whole = input.unread().len() / 100 * 100;
+            seen.extend_from_slice(&input.unread()[..whole]);
+            input.consume(whole);
+        }
+        seen.extend_from_slice(input.unread());
+
+        assert_eq!(seen, bytes);
+    }
+
+    #[test]
+    fn a_large_message_gives_its_memory_back() {
+        let mut input = InBuf::new();
+        input.needs(4 << 20);
+        input.extend(&std::vec![7; 4 << 20]);
+        input.consume(4 << 20);
+        input.needs(5);
+
+        input.space();
+
+        assert!(input.capacity() <= STREAMING);
+    }
+}

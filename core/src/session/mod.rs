@@ -1,0 +1,395 @@
+//! One connection to Hyper, from its first byte to its last.
+//!
+//! ```text
+//!            SSLRequest            StartupMessage           ReadyForQuery
+//!  start ──► TlsAnswer ──► TlsHandshake ──► Login ─────────────────────► Ready ──► Closing
+//!              │ N                            ▲                           │  ▲
+//!              └──────────────────────────────┘              a request ──►└──┘◄── its ReadyForQuery
+//!  any of them ──► Dead: a Fault, once and for ever
+//! ```
+//!
+//! # Driving one
+//!
+//! The driver owns an [`InBuf`] and an [`OutBuf`]. It may do these in any order and as often as it likes:
+//!
+//! | | |
+//! |---|---|
+//! | bytes arrived | [`InBuf::space`], [`InBuf::filled`], then [`Session::poll`] until it returns `None` |
+//! | end of file, an error | [`Session::handle_eof`], [`Session::handle_link_loss`] |
+//! | a deadline passed | [`Session::handle_timeout`], then poll |
+//! | a caller wants something | [`Session::query`] and its siblings, [`Session::demand`], [`Session::cancel`], [`Session::abandon`] |
+//! | what to wait for | [`Session::wants`]; write [`OutBuf::unsent`] whenever there is some, and never stop reading because a write is blocked |
+//!
+//! Rows come only while there is demand for them; without it the session does not want to read, and TCP slows the
+//! server down. A row borrows the input buffer until the next poll and is not copied anywhere.
+//!
+//! ```
+//! use hyperwire_core::buffer::{InBuf, OutBuf};
+//! use hyperwire_core::session::{Config, Event, RequestOptions, Session};
+//! use hyperwire_core::time::Instant;
+//!
+//! let (mut input, mut out, now) = (InBuf::new(), OutBuf::new(), Instant::EPOCH);
+//! let mut session = Session::start(Config::new("hyper"), [7; 18], now, &mut out)?;
+//! let request = session.query("SELECT 1", RequestOptions::default(), &mut out)?;
+//! assert!(out.unsent().len() > 8, "the StartupMessage is to be written");
+//!
+//! // What a server that trusts everybody answers: AuthenticationOk, ReadyForQuery.
+//! input.extend(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I");
+//! assert_eq!(session.poll(&mut input, &mut out, now)?, Some(Event::Ready));
+//! assert!(out.unsent().ends_with(b"Q\0\0\0\rSELECT 1\0"), "the query was waiting for that");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cancel;
+mod config;
+mod copy;
+mod error;
+mod event;
+mod request;
+mod response;
+mod scram;
+mod server_error;
+mod settings;
+mod startup;
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+pub use cancel::CANCEL_TIMEOUT;
+pub use config::{Config, Password, Tls, WeakPasswords};
+pub use copy::COPY_CHUNK;
+pub use error::{AuthenticationError, Blame, Fault, LinkLoss, Misuse, StatementError};
+pub use event::{CommandTag, Event, Prepared, RequestId, Timer, Wants};
+pub use request::RequestOptions;
+pub use server_error::{ServerBlame, ServerError, SqlState};
+pub use settings::Settings;
+
+use crate::buffer::{InBuf, OutBuf};
+use crate::row::{Columns, FieldSpan, Row};
+use crate::time::Instant;
+use crate::wire::{BackendMessage, CancelKey, Format, Frame, FrontendMessage, Split, TransactionStatus};
+use request::{Active, Line};
+use response::{Outcome, Streaming};
+use startup::Login;
+
+/// Type byte and length word of a message.
+const HEADER: usize = 5;
+
+/// One connection; see the [module](self) for how to drive it.
+#[derive(Clone, Debug)]
+pub struct Session {
+    config: Config,
+    /// The encoded start-up parameters.
+    startup: Vec<u8>,
+    nonce: [u8; 18],
+    phase: Phase,
+    startup_deadline: Instant,
+    active: Option<Active>,
+    waiting: Line,
+    next_id: u64,
+    /// Handed out before anything else is read.
+    events: VecDeque<Event>,
+    settings: Settings,
+    /// How results travel, as the server reports it.
+    format: Format,
+    key: Option<CancelKey>,
+    cancel_on_its_way: bool,
+    transaction: TransactionStatus,
+    last_columns: Option<Columns>,
+    spans: Vec<FieldSpan>,
+    /// Bytes of the message that the last event shows; consumed by the next poll.
+    held: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    TlsAnswer,
+    TlsHandshake,
+    Login(Login),
+    Ready,
+    Closing,
+    Dead(Fault),
+}
+
+impl Session {
+    /// Starts a session: appends the first message to `out`. `nonce` must be fresh random bytes; SCRAM needs them.
+    ///
+    /// # Errors
+    /// A configuration that cannot be sent.
+    pub fn start(config: Config, nonce: [u8; 18], now: Instant, out: &mut OutBuf) -> Result<Self, Misuse> {
+        let startup = startup::encode(&config)?;
+        let mut session = Self {
+            startup_deadline: now + config.startup_timeout,
+            config,
+            startup,
+            nonce,
+            phase: Phase::Closing,
+            active: None,
+            waiting: Line::new(),
+            next_id: 1,
+            events: VecDeque::new(),
+            settings: Settings::default(),
+            format: Format::Text,
+            key: None,
+            cancel_on_its_way: false,
+            transaction: TransactionStatus::Idle,
+            last_columns: None,
+            spans: Vec::new(),
+            held: 0,
+        };
+        session.open(out);
+        Ok(session)
+    }
+
+    /// Takes the next event out. Call it until it returns `None`; then more bytes, demand or time are needed.
+    ///
+    /// # Errors
+    /// The session is dead; it says the same every time from then on.
+    #[inline]
+    pub fn poll(
+        &mut self,
+        input: &mut InBuf,
+        out: &mut OutBuf,
+        now: Instant,
+    ) -> Result<Option<Event>, Fault> {
+        if self.held > 0 {
+            input.consume(self.held);
+            self.held = 0;
+            // A row behind a row is by far the most frequent case.
+            if self.events.is_empty()
+                && let Some(active) = &self.active
+                && active.demand > 0
+                && input.unread().first() == Some(&b'D')
+                && let Ok(Split::Frame(frame)) = Frame::split(input.unread(), &self.config.limits)
+            {
+                let length = frame.len();
+                match self.on_row(frame.body) {
+                    Ok(Outcome::Held(event)) => {
+                        self.held = length;
+                        return Ok(Some(event));
+                    }
+                    Ok(Outcome::Event(event)) => {
+                        input.consume(length);
+                        return Ok(Some(event));
+                    }
+                    Ok(Outcome::Silent) => input.consume(length),
+                    Err(fault) => return Err(self.fail(fault, input, out)),
+                }
+            }
+        }
+        self.poll_any(input, out, now)
+    }
+
+    fn poll_any(
+        &mut self,
+        input: &mut InBuf,
+        out: &mut OutBuf,
+        now: Instant,
+    ) -> Result<Option<Event>, Fault> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            match self.advance(input, out, now) {
+                Ok(Some(Outcome::Event(event) | Outcome::Held(event))) => return Ok(Some(event)),
+                Ok(Some(Outcome::Silent)) => {}
+                Ok(None) if self.events.is_empty() => return Ok(None),
+                Ok(None) => {}
+                Err(fault) => return Err(self.fail(fault, input, out)),
+            }
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, fault: Fault, input: &mut InBuf, out: &mut OutBuf) -> Fault {
+        input.discard_all();
+        out.clear();
+        self.die(fault)
+    }
+
+    /// Works off one message, if one is there and wanted.
+    fn advance(
+        &mut self,
+        input: &mut InBuf,
+        out: &mut OutBuf,
+        now: Instant,
+    ) -> Result<Option<Outcome>, Fault> {
+        let login = match &self.phase {
+            Phase::Dead(fault) => return Err(fault.clone()),
+            Phase::Closing => {
+                input.discard_all();
+                return Ok(None);
+            }
+            Phase::TlsAnswer => {
+                let before = input.unread().len();
+                let event = self.on_tls_answer(input, out)?;
+                let consumed = input.unread().len() < before;
+                return Ok(event.map(Outcome::Event).or(consumed.then_some(Outcome::Silent)));
+            }
+            Phase::TlsHandshake => return Ok(None),
+            Phase::Login(login) => Some(login.clone()),
+            Phase::Ready => None,
+        };
+        if self.wants_demand() {
+            return Ok(None);
+        }
+        let frame = match Frame::split(input.unread(), &self.config.limits)? {
+            Split::Frame(frame) => frame,
+            Split::Needs(needed) => {
+                input.needs(needed);
+                return Ok(None);
+            }
+        };
+        let length = frame.len();
+        let outcome = if frame.tag == b'D' && login.is_none() {
+            self.on_row(frame.body)?
+        } else {
+            match BackendMessage::decode(frame)? {
+                BackendMessage::NoticeResponse(report) => {
+                    Outcome::Event(Event::Notice(ServerError::new(report).into()))
+                }
+                // Not a setting: Hyper's sign of life while a statement runs.
+                BackendMessage::ParameterStatus { name: "alive", .. } => Outcome::Event(Event::Pulse),
+                BackendMessage::ParameterStatus { name, value } => {
+                    self.settings.set(name, value, &self.config.limits)?;
+                    Outcome::Silent
+                }
+                message => match login {
+                    Some(login) => {
+                        self.on_login_message(login, message, out)?.map_or(Outcome::Silent, Outcome::Event)
+                    }
+                    None => self.on_response(message, out)?,
+                },
+            }
+        };
+        match outcome {
+            Outcome::Held(_) => self.held = length,
+            Outcome::Event(_) | Outcome::Silent => input.consume(length),
+        }
+        self.check_abandon_budget(now);
+        Ok(Some(outcome))
+    }
+
+    /// The row that the last event announced.
+    #[inline]
+    #[must_use]
+    pub fn row<'a>(&'a self, input: &'a InBuf) -> Option<Row<'a>> {
+        let columns =
+            self.active.as_ref().filter(|active| active.streaming == Streaming::Rows)?.columns.as_ref()?;
+        let body = self.held_body(input);
+        (self.held > 0).then(|| Row::new(columns, body, self.spans()))
+    }
+
+    /// Says that the caller can take this many more rows, or COPY messages, of a request.
+    #[inline]
+    pub fn demand(&mut self, id: RequestId, rows: u64) {
+        match &mut self.active {
+            Some(active) if active.id == id => active.demand = active.demand.saturating_add(rows),
+            _ => self.request_mut(id, |request| request.demand = request.demand.saturating_add(rows)),
+        }
+    }
+
+    /// Whether rows or COPY data are held back because the caller has no demand for them.
+    #[must_use]
+    pub fn wants_demand(&self) -> bool {
+        self.active.as_ref().is_some_and(Active::paused)
+    }
+
+    /// What the session waits for.
+    #[must_use]
+    pub fn wants(&self, out: &OutBuf) -> Wants {
+        let paused = self.wants_demand();
+        let over = matches!(self.phase, Phase::Dead(_) | Phase::Closing | Phase::TlsHandshake);
+        Wants { readable: !paused && !over, writable: !out.is_empty(), deadline: self.deadline() }
+    }
+
+    /// When to call [`Session::handle_timeout`], and why.
+    #[must_use]
+    pub fn deadline(&self) -> Option<(Instant, Timer)> {
+        if !self.events.is_empty() {
+            return Some((Instant::EPOCH, Timer::Queued));
+        }
+        let startup = self.starting().then_some((self.startup_deadline, Timer::Startup));
+        let line = self.line_deadline().map(|at| (at, Timer::Statement));
+        startup.into_iter().chain(self.active_deadline()).chain(line).min_by_key(|(at, _)| *at)
+    }
+
+    /// Says that the server closed the connection.
+    pub fn handle_eof(&mut self) -> Fault {
+        self.handle_link_loss(LinkLoss::Eof)
+    }
+
+    /// Says that the connection is gone.
+    pub fn handle_link_loss(&mut self, loss: LinkLoss) -> Fault {
+        self.die(Fault::Link { loss, request_open: self.active.is_some() })
+    }
+
+    /// Appends Terminate: the session wants nothing any more, and the driver closes the connection once it is written.
+    pub fn terminate(&mut self, out: &mut OutBuf) {
+        if !matches!(self.phase, Phase::Dead(_) | Phase::Closing) {
+            FrontendMessage::Terminate.encode(out.queue());
+            self.phase = Phase::Closing;
+            self.active = None;
+            self.waiting.clear();
+            self.events.clear();
+        }
+    }
+
+    /// Whether start-up is over and no request is open or in line.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        matches!(self.phase, Phase::Ready) && self.active.is_none() && self.waiting.is_empty()
+    }
+
+    /// Why the session is dead, if it is.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        if let Phase::Dead(fault) = &self.phase { Some(fault) } else { None }
+    }
+
+    /// Whether a transaction is open, as of the last finished request.
+    #[must_use]
+    pub fn transaction(&self) -> TransactionStatus {
+        self.transaction
+    }
+
+    /// What the server reported of itself.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What a CancelRequest for this session carries; known once it is ready.
+    #[must_use]
+    pub fn cancel_key(&self) -> Option<CancelKey> {
+        self.key
+    }
+
+    fn starting(&self) -> bool {
+        matches!(self.phase, Phase::TlsAnswer | Phase::TlsHandshake | Phase::Login(_))
+    }
+
+    fn enter_ready(&mut self, transaction: TransactionStatus, out: &mut OutBuf) {
+        self.transaction = transaction;
+        self.format = request::reported_format(&self.settings).unwrap_or(Format::Text);
+        self.phase = Phase::Ready;
+        self.send_next(out);
+    }
+
+    /// The first fault stays.
+    fn die(&mut self, fault: Fault) -> Fault {
+        if let Phase::Dead(first) = &self.phase {
+            return first.clone();
+        }
+        self.phase = Phase::Dead(fault.clone());
+        self.active = None;
+        self.waiting.clear();
+        self.events.clear();
+        self.held = 0;
+        fault
+    }
+
+    fn held_body<'i>(&self, input: &'i InBuf) -> &'i [u8] {
+        input.unread().get(HEADER..self.held).unwrap_or_default()
+    }
+}

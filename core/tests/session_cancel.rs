@@ -1,0 +1,246 @@
+//! Cancel, deadlines and dropped results: what the session asks of its driver, and when it gives up.
+
+mod server;
+
+use hyperwire_core::buffer::{InBuf, OutBuf};
+use hyperwire_core::session::{
+    Config, Event, Fault, RequestId, RequestOptions, Session, StatementError, Timer,
+};
+use hyperwire_core::time::{Duration, Instant};
+use hyperwire_core::wire::{BackendMessage, CancelKey, Report, TransactionStatus};
+
+const KEY: CancelKey = CancelKey { process_id: 0, secret_key: -5 };
+
+/// A session that is ready, with its buffers and a clock that moves when told to.
+struct World {
+    session: Session,
+    input: InBuf,
+    out: OutBuf,
+    now: Instant,
+}
+
+impl World {
+    fn ready() -> Self {
+        let mut out = OutBuf::new();
+        let session = Session::start(Config::new("hyper"), [3; 18], Instant::EPOCH, &mut out).unwrap();
+        let mut world = Self { session, input: InBuf::new(), out, now: Instant::EPOCH };
+        world.input.extend(&server::transcript(&[]));
+        assert_eq!(world.events(), [Event::Ready]);
+        world.sent();
+        world
+    }
+
+    fn query(&mut self, options: RequestOptions) -> RequestId {
+        self.session.query("SELECT 1", options, &mut self.out).unwrap()
+    }
+
+    fn events(&mut self) -> Vec<Event> {
+        core::iter::from_fn(|| self.session.poll(&mut self.input, &mut self.out, self.now).unwrap()).collect()
+    }
+
+    fn receive(&mut self, message: BackendMessage<'_>) -> Vec<Event> {
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        self.input.extend(&bytes);
+        self.events()
+    }
+
+    fn fails_with(&mut self, code: &str) -> Vec<Event> {
+        let mut body = Vec::new();
+        Report::write_fields([(b'C', code), (b'M', "canceled by user")], &mut body);
+        self.receive(BackendMessage::ErrorResponse(Report::from_body(&body).unwrap()))
+    }
+
+    fn ready_for_query(&mut self) -> Vec<Event> {
+        self.receive(BackendMessage::ReadyForQuery(TransactionStatus::Idle))
+    }
+
+    /// Sleeps exactly to the announced deadline, which must be for this reason.
+    fn sleep_until(&mut self, expected: Timer) -> Vec<Event> {
+        let (at, timer) = self.session.deadline().expect("a deadline is announced");
+        assert_eq!(timer, expected);
+        assert!(at > self.now, "the deadline lies ahead");
+        self.session.handle_timeout(self.now);
+        assert_eq!(self.session.deadline(), Some((at, timer)), "an early call changes nothing");
+        self.now = at;
+        self.session.handle_timeout(at);
+        self.events()
+    }
+
+    fn sent(&mut self) -> Vec<u8> {
+        let bytes = self.out.unsent().to_vec();
+        self.out.sent(bytes.len());
+        bytes
+    }
+}
+
+fn in_one_second() -> RequestOptions {
+    RequestOptions::default().deadline(Some(Instant::EPOCH + Duration::from_secs(1)))
+}
+
+#[test]
+fn a_canceled_statement_fails_and_the_session_goes_on() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+
+    world.session.cancel(id, world.now);
+
+    assert_eq!(world.events(), [Event::SendCancel(KEY)]);
+    world.session.cancel_delivered(&mut world.out);
+    let told = world.fails_with("57014");
+    assert!(matches!(&told[..], [Event::Failed { error: StatementError::Server(_), .. }]), "{told:?}");
+    assert_eq!(world.ready_for_query(), [Event::Finished { id, transaction: TransactionStatus::Idle }]);
+    assert!(world.session.is_idle());
+}
+
+#[test]
+fn nothing_is_sent_while_a_cancel_could_still_hit_it() {
+    let mut world = World::ready();
+    let first = world.query(RequestOptions::default());
+    world.session.cancel(first, world.now);
+    world.query(RequestOptions::default());
+    world.sent();
+    world.fails_with("57014");
+    world.ready_for_query();
+
+    assert_eq!(world.sent(), b"", "the CancelRequest is on its way and would hit the second statement");
+    world.session.cancel_delivered(&mut world.out);
+
+    assert_eq!(world.sent(), b"Q\0\0\0\x0dSELECT 1\0");
+}
+
+#[test]
+fn a_request_in_line_is_canceled_without_being_sent() {
+    let mut world = World::ready();
+    world.query(RequestOptions::default());
+    let second = world.query(RequestOptions::default());
+
+    world.session.cancel(second, world.now);
+
+    let expected = [
+        Event::Failed { id: second, error: StatementError::NeverSent },
+        Event::Finished { id: second, transaction: TransactionStatus::Idle },
+    ];
+    assert_eq!(world.events(), expected);
+}
+
+#[test]
+fn a_passed_deadline_cancels_and_is_told_as_such() {
+    let mut world = World::ready();
+    let id = world.query(in_one_second());
+
+    assert_eq!(world.sleep_until(Timer::Statement), [Event::SendCancel(KEY)]);
+    let told = world.fails_with("57014");
+
+    assert_eq!(told, [Event::Failed { id, error: StatementError::DeadlineExceeded }]);
+}
+
+#[test]
+fn a_server_that_does_not_heed_a_deadline_loses_the_session() {
+    let mut world = World::ready();
+    world.query(in_one_second());
+    world.sleep_until(Timer::Statement);
+
+    let (at, timer) = world.session.deadline().expect("the grace is announced");
+    assert_eq!((at, timer), (Instant::EPOCH + Duration::from_secs(11), Timer::CancelGrace));
+    world.session.handle_timeout(at);
+
+    let outcome = world.session.poll(&mut world.input, &mut world.out, at);
+    assert_eq!(outcome, Err(Fault::Deadline(Timer::CancelGrace)));
+}
+
+#[test]
+fn a_cancel_by_the_caller_never_ends_the_session() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+
+    world.session.cancel(id, world.now);
+    world.events();
+
+    assert_eq!(world.session.deadline(), None, "the caller waits for as long as they like");
+}
+
+#[test]
+fn a_deadline_that_passes_in_line_fails_the_request_unsent() {
+    let mut world = World::ready();
+    world.query(RequestOptions::default());
+    let second = world.query(in_one_second());
+
+    let told = world.sleep_until(Timer::Statement);
+
+    let expected = [
+        Event::Failed { id: second, error: StatementError::DeadlineExceeded },
+        Event::Finished { id: second, transaction: TransactionStatus::Idle },
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_dropped_result_that_arrives_soon_is_not_canceled() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+
+    world.session.abandon(id, world.now, &mut world.out);
+    world.receive(BackendMessage::CommandComplete("SELECT 0"));
+
+    assert_eq!(world.ready_for_query(), [], "nobody listens any more");
+    assert!(world.session.is_idle());
+}
+
+#[test]
+fn a_dropped_result_that_keeps_the_server_busy_is_canceled() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+
+    world.session.abandon(id, world.now, &mut world.out);
+
+    assert_eq!(world.sleep_until(Timer::Abandon), [Event::SendCancel(KEY)]);
+    world.session.cancel_delivered(&mut world.out);
+    assert_eq!(world.fails_with("57014"), []);
+    assert_eq!(world.ready_for_query(), []);
+    assert!(world.session.is_idle());
+}
+
+#[test]
+fn a_dropped_result_that_is_large_is_canceled_before_its_patience_ends() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default().copy());
+    world.receive(BackendMessage::CopyOutResponse(hyperwire_core::wire::CopyResponse {
+        format: 0,
+        columns: &[],
+    }));
+    world.session.abandon(id, world.now, &mut world.out);
+
+    let told: Vec<_> = (0..20).flat_map(|_| world.receive(BackendMessage::CopyData(&[0; 100_000]))).collect();
+
+    assert_eq!(told, [Event::SendCancel(KEY)], "once, after 1 MiB");
+}
+
+#[test]
+fn a_sync_without_an_answer_ends_the_session_at_its_deadline() {
+    let mut world = World::ready();
+    world.session.sync(in_one_second(), &mut world.out).unwrap();
+
+    let (at, _) = world.session.deadline().expect("it has a deadline");
+    world.session.handle_timeout(at);
+
+    assert_eq!(world.session.fault(), Some(&Fault::Deadline(Timer::Sync)));
+}
+
+#[test]
+fn rows_wait_for_demand_and_reading_stops_meanwhile() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+    world.sent();
+    let answer = server::transcript(&[(server::Request::Query, server::Answer::rows(1, 9))]);
+    world.input.extend(&answer[server::transcript(&[]).len()..]);
+    world.events();
+
+    assert!(world.session.wants_demand());
+    assert!(!world.session.wants(&world.out).readable, "TCP is to slow the server down");
+    world.session.demand(id, 4);
+    let rows = world.events().iter().filter(|event| matches!(event, Event::Row(_))).count();
+
+    assert_eq!(rows, 4);
+    assert!(world.session.wants_demand());
+}

@@ -1,0 +1,272 @@
+//! The client: one session, used from one thread at a time.
+
+use std::time::Duration;
+
+use hyperwire_core::row::{Parameters, ToParameter, Type};
+use hyperwire_core::session::{
+    CommandTag, Event, RequestId, RequestOptions, ServerError, Settings, StatementError,
+};
+use hyperwire_core::wire::TransactionStatus;
+
+use crate::cancel::CancelHandle;
+use crate::config::Config;
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::rows::Rows;
+use crate::socket::LinkReport;
+use crate::statement::{Graveyard, Statement};
+use crate::transaction::Transaction;
+
+/// How long [`Client::close`] waits for the server to close its end: it does so within 50 ms, also when it has a
+/// database to write.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a dropped transaction may take to roll back.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to Hyper.
+///
+/// Calls wait for the server as long as the server works: a statement may run for days, and a peer that vanished is
+/// noticed by the link (see [`Client::link`]). What bounds a statement is a deadline that the caller sets with
+/// [`Client::set_statement_timeout`], or another thread with a [`CancelHandle`].
+#[derive(Debug)]
+pub struct Client {
+    connection: Connection,
+    graveyard: Graveyard,
+    statement_timeout: Option<Duration>,
+}
+
+impl Client {
+    /// Connects, logs in, and opens the database if one is named.
+    ///
+    /// # Errors
+    /// The server cannot be reached or does not answer within [`Config::connect_timeout`], refuses the login or the
+    /// database, or asks for what the configuration does not allow.
+    pub fn connect(config: Config) -> Result<Self, Error> {
+        let connection = Connection::open(config)?;
+        Ok(Self { connection, graveyard: Graveyard::default(), statement_timeout: None })
+    }
+
+    /// Runs a statement in one round trip and hands out its rows as they come.
+    ///
+    /// # Errors
+    /// The statement failed before its first row, or the connection is lost.
+    pub fn query(&mut self, sql: &str) -> Result<Rows<'_>, Error> {
+        let options = self.options();
+        let id = self.connection.session.query(sql, options, &mut self.connection.out)?;
+        Rows::start(&mut self.connection, id)
+    }
+
+    /// Like [`Client::query`], with values for `$1`, `$2` ... in the statement.
+    ///
+    /// # Errors
+    /// As for [`Client::query`].
+    pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<Rows<'_>, Error> {
+        let (parameters, options) = (Parameters::new(parameters)?, self.options());
+        let Connection { session, out, .. } = &mut self.connection;
+        let id = session.query_params(sql, &parameters, None, options, out)?;
+        Rows::start(&mut self.connection, id)
+    }
+
+    /// Runs a statement to its end and returns how many rows it inserted, updated, deleted or returned.
+    ///
+    /// # Errors
+    /// As for [`Client::query`].
+    pub fn execute(&mut self, sql: &str) -> Result<u64, Error> {
+        self.query(sql)?.finish().map(|tag| affected(tag.as_ref()))
+    }
+
+    /// Like [`Client::execute`], with values for `$1`, `$2` ... in the statement.
+    ///
+    /// # Errors
+    /// As for [`Client::query`].
+    pub fn execute_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<u64, Error> {
+        self.query_params(sql, parameters)?.finish().map(|tag| affected(tag.as_ref()))
+    }
+
+    /// Runs statements one after the other and returns what each did. The first that fails ends it.
+    ///
+    /// They are not one transaction, and not sent at once either: that would gain 9 %, while an answer that fails to
+    /// come could not be told from one that was never due.
+    ///
+    /// # Errors
+    /// [`Error::Batch`], which says which one failed.
+    pub fn batch<S: AsRef<str>>(
+        &mut self,
+        statements: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u64>, Error> {
+        let numbered = statements.into_iter().enumerate();
+        let run = |(index, sql): (usize, S)| {
+            self.execute(sql.as_ref()).map_err(|error| Error::Batch { index, error: Box::new(error) })
+        };
+        numbered.map(run).collect()
+    }
+
+    /// Prepares a statement. `types` says what its `$1`, `$2` ... are, one each; values must then be of exactly that
+    /// type, or text. Hyper does not tell what it would have inferred, and takes a binary value of another length
+    /// without a complaint, so that there is no guessing here.
+    ///
+    /// # Errors
+    /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
+    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
+        self.close_buried()?;
+        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
+        let options = self.options();
+        let id = self.connection.session.prepare(sql, &types, options, &mut self.connection.out)?;
+        let mut outcome = None;
+        loop {
+            match self.connection.next_event_of(id)? {
+                Event::Prepared { statement, .. } => {
+                    outcome = Some(Ok(Statement { prepared: *statement, graveyard: self.graveyard.clone() }));
+                }
+                Event::Failed { error, .. } => outcome = Some(Err(error.into())),
+                Event::Finished { .. } => return outcome.unwrap_or(Err(StatementError::NeverSent.into())),
+                _ => {}
+            }
+        }
+    }
+
+    /// Runs a prepared statement and hands out its rows as they come.
+    ///
+    /// # Errors
+    /// As for [`Client::query`]; a statement of another client; another number of parameters than it has.
+    pub fn query_prepared(
+        &mut self,
+        statement: &Statement,
+        parameters: &[&dyn ToParameter],
+    ) -> Result<Rows<'_>, Error> {
+        if !self.graveyard.is_of(statement) {
+            return Err(Error::ForeignStatement);
+        }
+        let (parameters, options) = (Parameters::new(parameters)?, self.options());
+        let Connection { session, out, .. } = &mut self.connection;
+        let id = session.execute(&statement.prepared, &parameters, options, out)?;
+        Rows::start(&mut self.connection, id)
+    }
+
+    /// Runs a prepared statement to its end; see [`Client::execute`].
+    ///
+    /// # Errors
+    /// As for [`Client::query_prepared`].
+    pub fn execute_prepared(
+        &mut self,
+        statement: &Statement,
+        parameters: &[&dyn ToParameter],
+    ) -> Result<u64, Error> {
+        self.query_prepared(statement, parameters)?.finish().map(|tag| affected(tag.as_ref()))
+    }
+
+    /// Begins a transaction; it is rolled back unless it is committed.
+    ///
+    /// # Errors
+    /// One is open already, or as for [`Client::query`].
+    pub fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
+        if self.connection.session.transaction() != TransactionStatus::Idle {
+            return Err(Error::InTransaction);
+        }
+        Transaction::begin(self)
+    }
+
+    /// Shows that the server answers, by its cheapest round trip.
+    ///
+    /// # Errors
+    /// It does not answer within `timeout`, or the connection is lost; the client is of no use then.
+    pub fn ping(&mut self, timeout: Duration) -> Result<(), Error> {
+        let deadline = self.connection.deadline_in(Some(timeout));
+        let options = RequestOptions::default().deadline(deadline);
+        let id = self.connection.session.sync(options, &mut self.connection.out)?;
+        self.connection.finish(id)
+    }
+
+    /// Cancels every following statement that runs longer than this. `None`, the default, sets no bound.
+    pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
+        self.statement_timeout = timeout;
+    }
+
+    /// Something that cancels this client's statements, for another thread to use.
+    ///
+    /// # Errors
+    /// The server gave this session no key for that.
+    pub fn cancel_handle(&self) -> Result<CancelHandle, Error> {
+        self.connection.cancel_handle().ok_or(Error::NoCancelKey)
+    }
+
+    /// What the server had to say besides results, oldest first: the last 256 notices since the last call.
+    pub fn notices(&mut self) -> Vec<ServerError> {
+        self.connection.take_notices()
+    }
+
+    /// Whether a transaction is open.
+    #[must_use]
+    pub fn transaction_status(&self) -> TransactionStatus {
+        self.connection.session.transaction()
+    }
+
+    /// What the server reported of itself when the session started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.connection.session.settings()
+    }
+
+    /// What the socket was set up with, and how soon a vanished peer is noticed because of it.
+    #[must_use]
+    pub fn link(&self) -> &LinkReport {
+        self.connection.link()
+    }
+
+    /// Whether the session is dead.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.connection.session.fault().is_some()
+    }
+
+    /// Ends the session in good order and waits until the server has done the same, at most 5 s.
+    ///
+    /// # Errors
+    /// None today; the connection may be lost in the very moment, which is as good.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.connection.close(CLOSE_TIMEOUT)
+    }
+
+    pub(crate) fn commit(&mut self) -> Result<(), Error> {
+        let tag = self.query("COMMIT")?.finish()?;
+        // Hyper answers a COMMIT of a failed transaction with ROLLBACK, and no error.
+        match tag {
+            Some(tag) if tag.as_str() == "ROLLBACK" => Err(Error::RolledBack),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn roll_back_or_hang_up(&mut self) {
+        if self.is_closed() {
+            return;
+        }
+        let before = self.statement_timeout.replace(ROLLBACK_TIMEOUT);
+        if self.execute("ROLLBACK").is_err() {
+            // Nobody may go on in a transaction that they believe to be over.
+            self.connection.hang_up();
+        }
+        self.statement_timeout = before;
+    }
+
+    fn close_buried(&mut self) -> Result<(), Error> {
+        for name in self.graveyard.take() {
+            let id: RequestId = self.connection.session.close_statement(&name, &mut self.connection.out)?;
+            self.connection.finish(id)?;
+        }
+        Ok(())
+    }
+
+    fn options(&self) -> RequestOptions {
+        RequestOptions::default().deadline(self.connection.deadline_in(self.statement_timeout))
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.connection.hang_up();
+    }
+}
+
+fn affected(tag: Option<&CommandTag>) -> u64 {
+    tag.and_then(CommandTag::rows).unwrap_or(0)
+}

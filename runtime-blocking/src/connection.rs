@@ -1,0 +1,322 @@
+//! The loop: one session, one socket, one clock.
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant as Clock};
+
+use hyperwire_core::buffer::{InBuf, OutBuf};
+use hyperwire_core::session::{Event, Fault, LinkLoss, RequestId, ServerError, Session};
+use hyperwire_core::time::Instant;
+
+use crate::cancel::CancelHandle;
+use crate::config::Config;
+use crate::error::Error;
+use crate::socket::{self, LinkReport};
+use crate::stream::{Ready, Stream};
+
+/// Notices kept for a caller who does not fetch them.
+const MAX_NOTICES: usize = 256;
+
+/// A session and what carries it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) session: Session,
+    pub(crate) input: InBuf,
+    pub(crate) out: OutBuf,
+    stream: Stream,
+    config: Config,
+    epoch: Clock,
+    /// The time as of the last wait. Reading the clock for every row would cost more than the row.
+    now: Instant,
+    link: LinkReport,
+    notices: VecDeque<ServerError>,
+    /// What the system said when the connection was lost.
+    lost: Option<io::Error>,
+}
+
+impl Connection {
+    pub(crate) fn open(mut config: Config) -> Result<Self, Error> {
+        let epoch = Clock::now();
+        let (stream, link) = socket::connect(&config.endpoint, &config.link, epoch + config.connect_timeout)
+            .map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
+        let now = since(epoch);
+        let left = config.connect_timeout.saturating_sub(epoch.elapsed());
+        config.session.startup_timeout = config.session.startup_timeout.min(left);
+        let mut out = OutBuf::new();
+        let session = Session::start(config.session.clone(), nonce()?, now, &mut out)?;
+        let mut connection = Self {
+            session,
+            input: InBuf::new(),
+            out,
+            stream: Stream::new(stream),
+            config,
+            epoch,
+            now,
+            link,
+            notices: VecDeque::new(),
+            lost: None,
+        };
+        loop {
+            if connection.next_event()? == Event::Ready {
+                return Ok(connection);
+            }
+        }
+    }
+
+    /// Waits for the next event that is for the caller.
+    #[inline]
+    pub(crate) fn next_event(&mut self) -> Result<Event, Error> {
+        loop {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(event @ Event::Row(_))) => return Ok(event),
+                Ok(Some(event)) => {
+                    if let Some(event) = self.act_upon(event)? {
+                        return Ok(event);
+                    }
+                }
+                Ok(None) => self.wait()?,
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+    }
+
+    /// Waits for the next event of this request.
+    #[inline]
+    pub(crate) fn next_event_of(&mut self, id: RequestId) -> Result<Event, Error> {
+        loop {
+            let event = self.next_event()?;
+            if event.request() == Some(id) {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// Waits for a row of this request, or for whatever ends its rows.
+    #[inline]
+    pub(crate) fn poll_row(&mut self, id: RequestId, demand: u64) -> Result<Event, Error> {
+        loop {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(event @ Event::Row(_))) => return Ok(event),
+                Ok(Some(event)) => {
+                    if let Some(event) = self.act_upon(event)?
+                        && event.request() == Some(id)
+                    {
+                        return Ok(event);
+                    }
+                }
+                Ok(None) if self.session.wants_demand() => self.session.demand(id, demand),
+                Ok(None) => self.wait()?,
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+    }
+
+    /// Waits until a request is over whose last news came already.
+    pub(crate) fn finish(&mut self, id: RequestId) -> Result<(), Error> {
+        while !matches!(self.next_event_of(id)?, Event::Finished { .. }) {}
+        Ok(())
+    }
+
+    /// Waits until nothing is open: what was abandoned is thrown away or canceled on the way.
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        while !self.session.is_idle() {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(event)) => drop(self.act_upon(event)?),
+                Ok(None) if self.session.is_idle() => {}
+                Ok(None) => self.wait()?,
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what an event asks of the driver; gives back what is for the caller.
+    fn act_upon(&mut self, event: Event) -> Result<Option<Event>, Error> {
+        match event {
+            Event::StartTls => {
+                let deadline = self.epoch + self.config.connect_timeout;
+                self.stream.start_tls(&self.config, deadline).map_err(Error::Tls)?;
+                self.session.tls_established(&mut self.out);
+                Ok(None)
+            }
+            Event::SendCancel(_) => {
+                if let Some(handle) = self.cancel_handle() {
+                    // Undeliverable is as good as unheeded: the session's grace bounds the wait for its effect.
+                    let _ = handle.cancel();
+                }
+                self.now = since(self.epoch);
+                self.session.cancel_delivered(&mut self.out);
+                Ok(None)
+            }
+            Event::Notice(notice) => {
+                if self.notices.len() == MAX_NOTICES {
+                    self.notices.pop_front();
+                }
+                self.notices.push_back(*notice);
+                Ok(None)
+            }
+            Event::Pulse => Ok(None),
+            event => Ok(Some(event)),
+        }
+    }
+
+    /// Sends what is to be sent and waits for what the session wants. Reading never waits for writing.
+    fn wait(&mut self) -> Result<(), Error> {
+        let wrote = !self.out.is_empty();
+        if wrote {
+            self.write()?;
+        }
+        let wants = self.session.wants(&self.out);
+        // Behind a request the answer takes a while; within an answer, more is usually here already.
+        if !wrote && wants.readable && self.read()? {
+            return Ok(());
+        }
+        let deadline = wants.deadline.map(|(at, _)| self.epoch + Duration::from_nanos(at.as_nanos()));
+        let interest = Ready { readable: wants.readable, writable: wants.writable };
+        let ready = self.stream.wait(interest, deadline).map_err(|error| self.link_lost(error))?;
+        self.now = since(self.epoch);
+        if ready.writable {
+            self.write()?;
+        }
+        if ready.readable {
+            self.read()?;
+        }
+        if wants.deadline.is_some_and(|(at, _)| at <= self.now) {
+            self.session.handle_timeout(self.now);
+        }
+        Ok(())
+    }
+
+    /// Whether anything came.
+    fn read(&mut self) -> Result<bool, Error> {
+        match self.stream.read(self.input.space()) {
+            Ok(0) => Err(self.end_of_file()),
+            Ok(count) => {
+                self.input.filled(count);
+                self.now = since(self.epoch);
+                Ok(true)
+            }
+            Err(error) if not_now(&error) => Ok(false),
+            Err(error) => Err(self.link_lost(error)),
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Error> {
+        while !self.out.is_empty() {
+            match self.stream.write(self.out.unsent()) {
+                Ok(count) => self.out.sent(count),
+                Err(error) if not_now(&error) => return Ok(()),
+                // The server may have said why before it closed: what it said is read first.
+                Err(error) => {
+                    self.out.clear();
+                    self.lost = Some(error);
+                    return Ok(());
+                }
+            }
+        }
+        self.stream.flush().or_else(|error| if not_now(&error) { Ok(()) } else { Err(self.link_lost(error)) })
+    }
+
+    fn end_of_file(&mut self) -> Error {
+        let fault = self.session.handle_eof();
+        self.dead(fault)
+    }
+
+    fn link_lost(&mut self, error: io::Error) -> Error {
+        let loss = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+                LinkLoss::Reset
+            }
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+                LinkLoss::TimedOut
+            }
+            io::ErrorKind::UnexpectedEof => LinkLoss::Eof,
+            _ => LinkLoss::Other,
+        };
+        self.lost.get_or_insert(error);
+        let fault = self.session.handle_link_loss(loss);
+        self.dead(fault)
+    }
+
+    fn dead(&mut self, fault: Fault) -> Error {
+        let source = self.lost.as_ref().map(|error| io::Error::new(error.kind(), error.to_string()));
+        Error::Session { fault, source: source.filter(|_| self.link_is_gone()) }
+    }
+
+    fn link_is_gone(&self) -> bool {
+        matches!(self.session.fault(), Some(Fault::Link { .. }))
+    }
+
+    /// Forgets a request; what is left of its answer is thrown away.
+    pub(crate) fn abandon(&mut self, id: RequestId) {
+        self.now = since(self.epoch);
+        self.session.abandon(id, self.now, &mut self.out);
+    }
+
+    /// Ends the session and waits, bounded, until the server has closed its end: then it has let go of the database.
+    pub(crate) fn close(&mut self, bound: Duration) -> Result<(), Error> {
+        self.session.terminate(&mut self.out);
+        let deadline = Clock::now() + bound;
+        while !self.out.is_empty() {
+            self.write()?;
+            if !self.out.is_empty()
+                && !self.stream.wait(Ready::WRITABLE, Some(deadline)).is_ok_and(|r| r.writable)
+            {
+                return Ok(());
+            }
+        }
+        loop {
+            match self.stream.read(self.input.space()) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if not_now(&error) => match self.stream.wait(Ready::READABLE, Some(deadline)) {
+                    Ok(ready) if ready.readable => {}
+                    _ => return Ok(()),
+                },
+                Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// Says goodbye as far as that takes no waiting.
+    pub(crate) fn hang_up(&mut self) {
+        if self.session.is_idle() {
+            self.session.terminate(&mut self.out);
+            let _ = self.write();
+        }
+    }
+
+    pub(crate) fn cancel_handle(&self) -> Option<CancelHandle> {
+        Some(CancelHandle::new(&self.config, self.session.cancel_key()?))
+    }
+
+    pub(crate) fn link(&self) -> &LinkReport {
+        &self.link
+    }
+
+    pub(crate) fn take_notices(&mut self) -> Vec<ServerError> {
+        self.notices.drain(..).collect()
+    }
+
+    /// The deadline of a statement that starts now.
+    pub(crate) fn deadline_in(&self, timeout: Option<Duration>) -> Option<Instant> {
+        timeout.map(|timeout| since(self.epoch) + timeout)
+    }
+}
+
+fn since(epoch: Clock) -> Instant {
+    Instant::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn not_now(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn nonce() -> Result<[u8; 18], Error> {
+    let mut nonce = [0; 18];
+    getrandom::fill(&mut nonce).map_err(|error| Error::Session {
+        fault: Fault::Closed,
+        source: Some(io::Error::other(format!("the system gave no random bytes: {error}"))),
+    })?;
+    Ok(nonce)
+}

@@ -1,0 +1,344 @@
+//! The listener, its threads, and the account of what went wrong on them.
+
+use std::any::Any;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use hyperwire_core::wire::CancelKey;
+use socket2::{Domain, SockAddr, Socket, Type};
+use tempfile::TempDir;
+
+use super::account::Account;
+use super::stream::is_reset;
+use super::{Failure, Failures, Session};
+
+/// How long a script waits for anything, unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What [`Server::finish`] waits beyond the patience of the scripts, so that a script that waits in vain can say so.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Where and how to listen.
+#[derive(Debug)]
+pub struct Listen {
+    unix: bool,
+    patience: Duration,
+    raw: bool,
+}
+
+impl Listen {
+    /// On a free TCP port of 127.0.0.1.
+    #[must_use]
+    pub fn tcp() -> Self {
+        Self { unix: false, patience: PATIENCE, raw: false }
+    }
+
+    /// On a Unix socket in a folder of its own.
+    #[must_use]
+    pub fn unix() -> Self {
+        Self { unix: true, ..Self::tcp() }
+    }
+
+    /// How long a script waits for anything; 10 s unless told otherwise.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Gives every connection to the script as it is accepted, before the client said a word, and those that carry a
+    /// CancelRequest too: for scripts about what happens then.
+    #[must_use]
+    pub fn raw(mut self) -> Self {
+        self.raw = true;
+        self
+    }
+
+    /// Starts to listen; every connection runs the script.
+    ///
+    /// # Panics
+    /// When the system gives no socket.
+    pub fn serve(
+        self,
+        script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static,
+    ) -> Server {
+        let patience = self.patience;
+        let (listener, address, folder) = self.bind().expect("the system gives a socket to listen on");
+        let account = Arc::new(Account::default());
+        let acceptor = {
+            let account = Arc::clone(&account);
+            let script: Arc<Script> = Arc::new(script);
+            thread::spawn(move || accept(&listener, &self, &account, &script))
+        };
+        Server { address, patience, account, acceptor: Some(acceptor), folder }
+    }
+
+    fn bind(&self) -> io::Result<(Socket, Address, Option<TempDir>)> {
+        let (socket, folder) = if self.unix {
+            let folder = tempfile::tempdir()?;
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            socket.bind(&SockAddr::unix(folder.path().join("hyper"))?)?;
+            (socket, Some(folder))
+        } else {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+            (socket, None)
+        };
+        socket.listen(128)?;
+        let address = match &folder {
+            Some(folder) => Address::Unix(folder.path().join("hyper")),
+            None => Address::Tcp(socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?),
+        };
+        Ok((socket, address, folder))
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A TCP port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// The descriptor that hyperd would announce for it.
+    ///
+    /// # Panics
+    /// When the path of the Unix socket is not UTF-8.
+    #[must_use]
+    pub fn descriptor(&self) -> String {
+        match self {
+            Self::Tcp(address) => format!("tab.tcp://{address}"),
+            Self::Unix(path) => {
+                let part =
+                    |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_owned);
+                let folder = part(path.parent().map(AsRef::as_ref)).expect("the path is UTF-8");
+                format!("tab.domain://{folder}/domain/{}", part(path.file_name()).expect("the path is UTF-8"))
+            }
+        }
+    }
+
+    /// The TCP address, if it is one.
+    ///
+    /// # Panics
+    /// When it is a Unix socket.
+    #[must_use]
+    pub fn tcp(&self) -> SocketAddr {
+        match self {
+            Self::Tcp(address) => *address,
+            Self::Unix(path) => panic!("the server listens on {}, not on TCP", path.display()),
+        }
+    }
+
+    fn to_socket_address(&self) -> io::Result<SockAddr> {
+        match self {
+            Self::Tcp(address) => Ok((*address).into()),
+            Self::Unix(path) => SockAddr::unix(path),
+        }
+    }
+}
+
+/// A scripted server. End every test with [`Server::finish`].
+#[derive(Debug)]
+pub struct Server {
+    address: Address,
+    patience: Duration,
+    account: Arc<Account>,
+    acceptor: Option<JoinHandle<()>>,
+    /// Holds the Unix socket, and goes with the server.
+    folder: Option<TempDir>,
+}
+
+impl Server {
+    /// Serves this script on a free TCP port of 127.0.0.1.
+    pub fn tcp(script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Listen::tcp().serve(script)
+    }
+
+    /// Serves this script on a Unix socket.
+    pub fn unix(script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static) -> Self {
+        Listen::unix().serve(script)
+    }
+
+    /// Where a client has to connect.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A socket that is connected to this server, for tests that write bytes themselves. Reads and writes on it time
+    /// out after 10 s, whatever the patience of the scripts.
+    ///
+    /// # Panics
+    /// When the connection is refused.
+    #[must_use]
+    pub fn connect(&self) -> Socket {
+        let socket = connect(&self.address).expect("a scripted server accepts connections");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+        socket.set_write_timeout(Some(PATIENCE)).expect("a socket takes a timeout");
+        socket
+    }
+
+    /// How many sessions have begun to run the script.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.account.state().sessions
+    }
+
+    /// Waits for the next CancelRequest that no script has claimed, at most so long.
+    ///
+    /// # Errors
+    /// [`Failure::Silence`] when none came.
+    pub fn next_cancel(&self, patience: Duration) -> Result<CancelKey, Failure> {
+        self.account.take_cancel(patience, |_| true)
+    }
+
+    /// Stops to listen, waits for the running scripts, and says what went wrong.
+    ///
+    /// # Errors
+    /// Everything that went wrong in a script, and that no client came at all, or that a script does not end.
+    pub fn finish(mut self) -> Result<(), Failures> {
+        self.conclude(self.patience + GRACE)
+    }
+
+    fn conclude(&mut self, bound: Duration) -> Result<(), Failures> {
+        let Some(acceptor) = self.acceptor.take() else { return Ok(()) };
+        self.account.state().finishing = true;
+        match self.send_farewell() {
+            Ok(_connection) => drop(acceptor.join()),
+            // The acceptor is gone, and has said why, or cannot be reached: then it must not be waited for.
+            Err(error) => self.account.fail(None, Failure::Io { doing: "stop listening", error }),
+        }
+        let mut state = self.account.await_scripts(bound);
+        if state.running > 0 {
+            let still_running = Failure::StillRunning { sessions: state.running, waited: bound };
+            state.failures.push((None, still_running));
+        } else {
+            for thread in std::mem::take(&mut state.threads) {
+                // It has counted itself out, with no lock to take any more.
+                thread.join().ok();
+            }
+        }
+        if state.sessions == 0 && state.cancel_connections == 0 && state.failures.is_empty() {
+            state.failures.push((None, Failure::NobodyConnected));
+        }
+        match std::mem::take(&mut state.failures) {
+            failures if failures.is_empty() => Ok(()),
+            failures => Err(Failures(failures)),
+        }
+    }
+
+    /// The acceptor blocks in accept. A connection from an address that it knows wakes it, after all connections that
+    /// clients made before.
+    fn send_farewell(&self) -> io::Result<Socket> {
+        let socket = match &self.folder {
+            Some(folder) => {
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                socket.bind(&SockAddr::unix(folder.path().join("farewell"))?)?;
+                socket
+            }
+            None => {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+                socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+                socket
+            }
+        };
+        self.account.state().farewell = Some(socket.local_addr()?);
+        socket.connect(&self.address.to_socket_address()?)?;
+        Ok(socket)
+    }
+}
+
+/// A test that forgot [`Server::finish`] must not pass over a failed script; one that fails already learns what the
+/// server saw.
+impl Drop for Server {
+    #[expect(clippy::print_stderr, reason = "a failing test has no better place to say what its server saw")]
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let state = self.account.state();
+            if !state.failures.is_empty() {
+                eprintln!("while the test failed, session, failure: {:?}", state.failures);
+            }
+        } else if let Err(failures) = self.conclude(self.patience + GRACE) {
+            panic!("{failures}");
+        }
+    }
+}
+
+type Script = dyn Fn(&mut Session) -> Result<(), Failure> + Send + Sync;
+
+fn connect(address: &Address) -> io::Result<Socket> {
+    let address = address.to_socket_address()?;
+    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
+    socket.connect(&address)?;
+    Ok(socket)
+}
+
+fn accept(listener: &Socket, listen: &Listen, account: &Arc<Account>, script: &Arc<Script>) {
+    loop {
+        let accepted = listener.accept();
+        let mut state = account.state();
+        let socket = match accepted {
+            Ok((_, peer)) if state.farewell.as_ref() == Some(&peer) => return,
+            Ok((socket, _)) => socket,
+            // Some systems report a client here that has gone before it was accepted.
+            Err(error) if is_reset(&error) => continue,
+            Err(error) => {
+                state.failures.push((None, Failure::Io { doing: "accept a connection", error }));
+                return;
+            }
+        };
+        state.running += 1;
+        let (thread_account, script) = (Arc::clone(account), Arc::clone(script));
+        let (patience, raw, unix) = (listen.patience, listen.raw, listen.unix);
+        state.threads.push(thread::spawn(move || {
+            let _running = Running(Arc::clone(&thread_account));
+            if !unix {
+                // As hyperd does. It fails when the client has gone already, which the script will notice.
+                socket.set_tcp_nodelay(true).ok();
+            }
+            serve(Session::new(socket, patience, Arc::clone(&thread_account)), raw, &*script);
+        }));
+    }
+}
+
+/// Counts its thread out, however that ends.
+struct Running(Arc<Account>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.count_out();
+    }
+}
+
+fn serve(mut session: Session, raw: bool, script: &Script) {
+    let account = Arc::clone(session.account());
+    let first = if raw { Ok(()) } else { session.wait_for_initial() };
+    if let Err(Failure::Cancel(key)) = first {
+        return account.add_cancel(key);
+    }
+    let number = account.next_number();
+    session.set_number(number);
+    if let Err(silence @ Failure::Silence { .. }) = first {
+        return account.fail(Some(number), silence);
+    }
+    // Whatever else is wrong with the first message, the script meets it at once, and can say so.
+    match catch_unwind(AssertUnwindSafe(|| script(&mut session))) {
+        Ok(Ok(())) => session.end(),
+        Ok(Err(Failure::Cancel(key))) => account.add_cancel(key),
+        Ok(Err(failure)) => account.fail(Some(number), failure),
+        Err(panic) => account.fail(Some(number), Failure::Panicked(panic_message(&*panic))),
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+}
