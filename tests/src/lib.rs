@@ -4,4 +4,6 @@
 
 #[cfg(target_os = "linux")]
 pub mod network;
+#[cfg(target_os = "linux")]
+pub mod real_hyperd;
 pub mod scripted;

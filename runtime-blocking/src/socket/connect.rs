@@ -77,7 +77,8 @@ fn connect_tcp(address: SocketAddr, policy: &LinkPolicy, deadline: Instant) -> i
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Before connecting: the size of the receive buffer is part of what the handshake tells the peer.
     apply(&SockRef::from(&socket), policy);
-    let left = time_left(deadline)?;
+    // `connect_timeout` cuts off fractions of a millisecond and would give up before the deadline.
+    let left = time_left(deadline)? + Duration::from_millis(1);
     socket.connect_timeout(&address.into(), left)?;
     if is_connected_to_itself(&socket)? {
         return Err(io::ErrorKind::ConnectionRefused.into());
