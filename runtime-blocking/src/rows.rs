@@ -58,7 +58,7 @@ impl<'c> Rows<'c> {
     /// # Errors
     /// The statement failed on its way, or the connection is lost.
     #[expect(clippy::should_implement_trait, reason = "a row borrows from this, which Iterator cannot say")]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
         if self.advance()? { Ok(self.connection.session.row(&self.connection.input)) } else { Ok(None) }
     }
@@ -148,7 +148,7 @@ impl<'c> Rows<'c> {
         Ok(self.tag.take())
     }
 
-    /// Calls `each` with every row that is left.
+    /// Calls `each` with every row that is left, up to the first that it fails on. The fastest way to read many.
     ///
     /// # Errors
     /// As for [`Rows::next`], or what `each` returns.
@@ -156,10 +156,15 @@ impl<'c> Rows<'c> {
         mut self,
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        while let Some(row) = self.next()? {
-            each(row)?;
+        // A row that was announced here before went to the caller of `next`.
+        self.connection.session.release(&mut self.connection.input);
+        loop {
+            let Connection { session, input, .. } = &mut *self.connection;
+            session.each_row(input, &mut each)?;
+            if !self.advance_any()? {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Collects something from every row that is left.

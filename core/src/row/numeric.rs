@@ -73,22 +73,33 @@ impl Numeric {
 }
 
 impl<'a> FromValue<'a> for Numeric {
+    #[inline]
     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-        if encoding.ty() != Type::Numeric {
-            return Err(ValueError::WrongType);
+        // Up to 18 digits, which an i64 holds and any of which is in range.
+        if encoding.is_hyper_binary(Type::Numeric)
+            && let Ok(exact) = bytes.try_into()
+            && let Some(scale @ 0..=Self::MAX_PRECISION) = encoding.scale()
+        {
+            return Ok(Self { unscaled: i64::from_le_bytes(exact).into(), scale });
         }
-        match encoding.format() {
-            Format::Text => super::parse_text(bytes),
-            Format::PgBinary => Err(ValueError::UnsupportedFormat),
-            Format::HyperBinary => {
-                let scale = encoding.scale().ok_or(ValueError::Malformed("a numeric with a scale"))?;
-                let unscaled = match bytes.len() {
-                    8 => i64::from_le_bytes(exactly(bytes)?).into(),
-                    _ => i128::from_le_bytes(exactly(bytes)?),
-                };
-                Self::new(unscaled, scale).ok_or(ValueError::OutOfRange)
-            }
+        numeric(bytes, encoding)
+    }
+}
+
+#[inline(never)]
+fn numeric(bytes: &[u8], encoding: &Encoding) -> Result<Numeric, ValueError> {
+    match (encoding.ty(), encoding.format()) {
+        (Type::Numeric, Format::Text) => super::parse_text(bytes),
+        (Type::Numeric, Format::PgBinary) => Err(ValueError::UnsupportedFormat),
+        (Type::Numeric, Format::HyperBinary) => {
+            let scale = encoding.scale().ok_or(ValueError::Malformed("a numeric with a scale"))?;
+            let unscaled = match bytes.len() {
+                8 => i64::from_le_bytes(exactly(bytes)?).into(),
+                _ => i128::from_le_bytes(exactly(bytes)?),
+            };
+            Numeric::new(unscaled, scale).ok_or(ValueError::OutOfRange)
         }
+        _ => Err(ValueError::WrongType),
     }
 }
 

@@ -75,6 +75,14 @@ use startup::Login;
 /// Type byte and length word of a message.
 const HEADER: usize = 5;
 
+/// The DataRow at the start of `unread`, if it is there as a whole and not above the limit.
+#[inline(always)]
+fn whole_row(unread: &[u8], limit: u32) -> Option<&[u8]> {
+    let (&[tag, a, b, c, d], _) = unread.split_first_chunk::<HEADER>()?;
+    let length = u32::from_be_bytes([a, b, c, d]);
+    if tag == b'D' && length <= limit { unread.get(..length as usize + 1) } else { None }
+}
+
 /// One connection; see the [module](self) for how to drive it.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -155,36 +163,80 @@ impl Session {
         out: &mut OutBuf,
         now: Instant,
     ) -> Result<Option<Event>, Fault> {
-        if self.next_row(input) {
+        if self.next_row_if_any(input) {
             let id = self.active.as_ref().map_or(RequestId(0), |active| active.id);
             return Ok(Some(Event::Row(id)));
         }
         self.poll_any(input, out, now)
     }
 
-    /// Moves on from a row to the one behind it, by far the most frequent case: a [`Session::poll`] that does nothing
-    /// else. False means that something else is due, which only polling will tell; nothing was skipped.
-    #[inline]
+    /// Moves on to the next row if it is here and wanted, by far the most frequent case: a [`Session::poll`] that does
+    /// nothing else. False means that something else is due, which only polling will tell; nothing was skipped.
+    #[inline(always)]
     pub fn next_row(&mut self, input: &mut InBuf) -> bool {
-        if self.held == 0 {
-            return false;
-        }
-        input.consume(self.held);
-        self.held = 0;
+        self.release(input);
         let (Some(columns), Some(active)) = (&self.flow, &mut self.active) else { return false };
-        let unread = input.unread();
-        let Some((&[b'D', a, b, c, d], _)) = unread.split_first_chunk::<HEADER>() else { return false };
-        let length = u32::from_be_bytes([a, b, c, d]);
-        if length > self.config.limits.message_length || active.demand == 0 || !self.events.is_empty() {
+        let Some(message) = whole_row(input.unread(), self.config.limits.message_length) else {
             return false;
-        }
-        let Some(message) = unread.get(..length as usize + 1) else { return false };
-        if message.len() < HEADER || split_fields(message, HEADER, columns.len(), &mut self.spans).is_err() {
+        };
+        if active.demand == 0
+            || !self.events.is_empty()
+            || split_fields(message, HEADER, columns.len(), &mut self.spans).is_err()
+        {
             return false;
         }
         active.demand -= 1;
         self.held = message.len();
         true
+    }
+
+    /// Lets go of the row or COPY data that the last event announced; the next poll would, too.
+    #[inline]
+    pub fn release(&mut self, input: &mut InBuf) {
+        input.consume(self.held);
+        self.held = 0;
+    }
+
+    /// Hands every row that is here and wanted to `each`, starting with the one that the last event announced, up to
+    /// the first that it fails on: the fastest way to read many. What comes behind them, only polling will tell.
+    ///
+    /// # Errors
+    /// What `each` returns; the row that it failed on counts as taken.
+    #[inline]
+    pub fn each_row<E>(
+        &mut self,
+        input: &mut InBuf,
+        mut each: impl FnMut(Row<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (Some(columns), Some(active), true) = (&self.flow, &mut self.active, self.events.is_empty())
+        else {
+            return Ok(());
+        };
+        if self.held > 0 {
+            // Announced, and counted, but not taken.
+            self.held = 0;
+            active.demand += 1;
+        }
+        let (unread, limit) = (input.unread(), self.config.limits.message_length);
+        let mut rest = unread;
+        let mut outcome = Ok(());
+        while active.demand > 0
+            && outcome.is_ok()
+            && let Some(message) = whole_row(rest, limit)
+            && let Ok(spans) = split_fields(message, HEADER, columns.len(), &mut self.spans)
+        {
+            active.demand -= 1;
+            rest = &rest[message.len()..];
+            outcome = each(Row::new(columns, message, spans));
+        }
+        let taken = unread.len() - rest.len();
+        input.consume(taken);
+        outcome
+    }
+
+    /// The same, out of line for callers who look for other events too.
+    fn next_row_if_any(&mut self, input: &mut InBuf) -> bool {
+        self.next_row(input)
     }
 
     fn poll_any(

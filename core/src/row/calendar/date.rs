@@ -91,14 +91,25 @@ fn days_before(month_from_march: i64) -> i64 {
 impl<'a> FromValue<'a> for Date {
     #[inline]
     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty(), encoding.format()) {
-            (Type::Date, Format::HyperBinary) => {
-                Self::from_julian_day(u32::from_le_bytes(exactly(bytes)?)).ok_or(ValueError::OutOfRange)
-            }
-            (Type::Date, Format::Text) => parse_text(bytes),
-            (Type::Date, Format::PgBinary) => Err(ValueError::UnsupportedFormat),
-            _ => Err(ValueError::WrongType),
+        if encoding.is_hyper_binary(Type::Date)
+            && let Ok(exact) = bytes.try_into()
+            && let Some(date) = Self::from_julian_day(u32::from_le_bytes(exact))
+        {
+            return Ok(date);
         }
+        date(bytes, encoding)
+    }
+}
+
+#[inline(never)]
+fn date(bytes: &[u8], encoding: &Encoding) -> Result<Date, ValueError> {
+    match (encoding.ty(), encoding.format()) {
+        (Type::Date, Format::HyperBinary) => {
+            Date::from_julian_day(u32::from_le_bytes(exactly(bytes)?)).ok_or(ValueError::OutOfRange)
+        }
+        (Type::Date, Format::Text) => parse_text(bytes),
+        (Type::Date, Format::PgBinary) => Err(ValueError::UnsupportedFormat),
+        _ => Err(ValueError::WrongType),
     }
 }
 

@@ -112,11 +112,9 @@ fn from_wide(micros: i128) -> Option<Timestamp> {
 impl<'a> FromValue<'a> for Timestamp {
     #[inline]
     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty(), encoding.format()) {
-            (Type::Timestamp, Format::HyperBinary) => from_binary(bytes),
-            (Type::Timestamp, Format::Text) => parse_text(bytes),
-            (Type::Timestamp, Format::PgBinary) => Err(ValueError::UnsupportedFormat),
-            _ => Err(ValueError::WrongType),
+        match in_hyper_binary(bytes, encoding, Type::Timestamp) {
+            Some(timestamp) => Ok(timestamp),
+            None => otherwise(bytes, encoding, Type::Timestamp),
         }
     }
 }
@@ -124,17 +122,33 @@ impl<'a> FromValue<'a> for Timestamp {
 impl<'a> FromValue<'a> for TimestampTz {
     #[inline]
     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty(), encoding.format()) {
-            (Type::TimestampTz, Format::HyperBinary) => from_binary(bytes).map(Self),
-            (Type::TimestampTz, Format::Text) => parse_text(bytes),
-            (Type::TimestampTz, Format::PgBinary) => Err(ValueError::UnsupportedFormat),
-            _ => Err(ValueError::WrongType),
+        match in_hyper_binary(bytes, encoding, Type::TimestampTz) {
+            Some(timestamp) => Ok(Self(timestamp)),
+            None if encoding.ty() == Type::TimestampTz && encoding.format() == Format::Text => {
+                parse_text(bytes)
+            }
+            None => otherwise(bytes, encoding, Type::TimestampTz).map(Self),
         }
     }
 }
 
-fn from_binary(bytes: &[u8]) -> Result<Timestamp, ValueError> {
-    Timestamp::from_julian_micros(u64::from_le_bytes(exactly(bytes)?)).ok_or(ValueError::OutOfRange)
+/// The frequent case, if it is that.
+#[inline]
+fn in_hyper_binary(bytes: &[u8], encoding: &Encoding, ty: Type) -> Option<Timestamp> {
+    let exact = bytes.try_into().ok().filter(|_| encoding.is_hyper_binary(ty))?;
+    Timestamp::from_julian_micros(u64::from_le_bytes(exact))
+}
+
+#[inline(never)]
+fn otherwise(bytes: &[u8], encoding: &Encoding, ty: Type) -> Result<Timestamp, ValueError> {
+    match encoding.format() {
+        _ if encoding.ty() != ty => Err(ValueError::WrongType),
+        Format::HyperBinary => {
+            Timestamp::from_julian_micros(u64::from_le_bytes(exactly(bytes)?)).ok_or(ValueError::OutOfRange)
+        }
+        Format::Text => parse_text(bytes),
+        Format::PgBinary => Err(ValueError::UnsupportedFormat),
+    }
 }
 
 impl fmt::Display for Timestamp {

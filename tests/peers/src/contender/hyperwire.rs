@@ -22,20 +22,18 @@ impl Client for Hyperwire {
     }
 
     fn scan_narrow(&mut self, sql: &str, sum: &mut Checksum) -> Result<()> {
-        let mut rows = self.0.query(sql)?;
-        while let Some(row) = rows.next()? {
+        self.0.query(sql)?.for_each(|row| {
             sum.add(0, Some(row.get::<i32>(0)?));
             sum.add(1, Some(row.get::<i32>(1)?));
             sum.add(2, Some(row.get::<f64>(2)?));
             sum.add(3, Some(row.get::<i64>(3)?));
             sum.end_row();
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn scan_mixed(&mut self, sql: &str, sum: &mut Checksum) -> Result<()> {
-        let mut rows = self.0.query(sql)?;
-        while let Some(row) = rows.next()? {
+        self.0.query(sql)?.for_each(|row| {
             sum.add(0, row.get::<Option<i32>>(0)?);
             sum.add(1, row.get::<Option<i64>>(1)?);
             sum.add(2, row.get::<Option<f64>>(2)?);
@@ -45,8 +43,8 @@ impl Client for Hyperwire {
             sum.add(6, row.get::<Option<Timestamp>>(6)?.map(|at| at.julian_micros() as i64 - EPOCH_MICROSECONDS));
             sum.add(7, row.get::<Option<bool>>(7)?);
             sum.end_row();
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn select_one(&mut self, sql: &str, laps: &mut Laps, sum: &mut Checksum) -> Result<()> {
