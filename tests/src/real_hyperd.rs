@@ -11,7 +11,7 @@ use hyperwire_blocking::core::wire::TransactionStatus;
 use hyperwire_blocking::hyperd::{
     Authentication, Environment, Hyperd, Listen, Settings, StartError, locate_or_install,
 };
-use hyperwire_blocking::{Client, Config, Error};
+use hyperwire_blocking::{Client, Config, Error, Rows};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -105,7 +105,8 @@ impl RealHyperd {
         let path = self.folder().join(name);
         let path = path.to_str().expect("temporary folders have UTF-8 names").to_owned();
         let mut client = self.connect();
-        client.execute(&format!("CREATE DATABASE \"{path}\"")).expect("hyperd makes a database");
+        let quoted = path.replace('"', "\"\"");
+        client.execute(&format!("CREATE DATABASE \"{quoted}\"")).expect("hyperd makes a database");
         client.close().expect("hyperd lets go of it");
         path
     }
@@ -198,13 +199,13 @@ pub fn value<T: for<'a> FromValue<'a>>(client: &mut Client, sql: &str) -> T {
 /// # Panics
 /// When it fails, returns more columns, or a value is of another type.
 pub fn values<T: for<'a> FromValue<'a>>(client: &mut Client, sql: &str) -> Vec<T> {
-    let failed = |error| panic!("{}: {error}", excerpt(sql));
-    let rows = client.query(sql).unwrap_or_else(failed);
-    let values = rows.map(|row| {
-        assert_eq!(row.len(), 1, "{} returns one column", excerpt(sql));
-        Ok::<_, Error>(row.get(0)?)
-    });
-    values.unwrap_or_else(failed)
+    let read = |rows: Rows<'_>| {
+        rows.map(|row| {
+            assert_eq!(row.len(), 1, "{} returns one column", excerpt(sql));
+            Ok::<_, Error>(row.get(0)?)
+        })
+    };
+    client.query(sql).and_then(read).unwrap_or_else(|error| panic!("{}: {error}", excerpt(sql)))
 }
 
 /// As much of a statement as one wants to read.

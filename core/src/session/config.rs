@@ -107,6 +107,15 @@ impl Config {
         }
     }
 
+    /// The statement that lets go of the database, if there is one. Once it is answered, what was committed is in the
+    /// file, unless another session still has the database open. The end of the connection does the same, but the
+    /// server closes its side before it has written the file (it was killed right then: the table was missing).
+    #[must_use]
+    pub fn detach(&self) -> Option<String> {
+        let quoted = self.database.as_ref()?.replace('"', "\"\"");
+        Some(alloc::format!("DETACH DATABASE \"{quoted}\""))
+    }
+
     /// Appends the parameters of the StartupMessage.
     pub(super) fn write_startup(&self, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let mut options = alloc::format!("-c result_format_code={}", self.result_format.setting());
