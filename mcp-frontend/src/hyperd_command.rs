@@ -18,8 +18,8 @@ pub(crate) fn pinned_version() -> Option<&'static str> {
 pub(crate) trait Hyperd {
     /// Where it is.
     fn path(&self) -> Result<PathBuf, String>;
-    /// Fetches it, reporting to `progress`; says where it is then.
-    fn install(&self, progress: &mut dyn Write) -> Result<PathBuf, String>;
+    /// Fetches it, showing how far it is; says where it is then.
+    fn install(&self) -> Result<PathBuf, String>;
 }
 
 /// Carries out the command and prints the path.
@@ -31,7 +31,7 @@ pub(crate) fn run(
 ) -> io::Result<Exit> {
     let found = match command {
         HyperdCommand::Path => hyperd.path(),
-        HyperdCommand::Install => hyperd.install(err),
+        HyperdCommand::Install => hyperd.install(),
     };
     match found {
         Ok(path) => {
@@ -57,8 +57,7 @@ mod tests {
             self.0.clone()
         }
 
-        fn install(&self, progress: &mut dyn Write) -> Result<PathBuf, String> {
-            writeln!(progress, "fetching").unwrap();
+        fn install(&self) -> Result<PathBuf, String> {
             self.0.clone()
         }
     }
@@ -77,7 +76,7 @@ mod tests {
 
         let (exit, out, err) = run_with(HyperdCommand::Install, &hyperd);
 
-        assert_eq!((exit, &*out, &*err), (Exit::Success, "/opt/hyper/hyperd\n", "fetching\n"));
+        assert_eq!((exit, &*out, &*err), (Exit::Success, "/opt/hyper/hyperd\n", ""));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The `hyperwire` command: SQL on Hyper, from the shell.
-#![expect(dead_code, reason = "`connection::open` reaches no hyperd yet, so nothing runs the statements")]
 
 mod args;
 mod connection;
 mod exit;
 mod hyperd_command;
+mod progress;
 mod sql;
 
 use std::io;

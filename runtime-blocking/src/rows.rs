@@ -58,6 +58,7 @@ impl<'c> Rows<'c> {
     /// # Errors
     /// The statement failed on its way, or the connection is lost.
     #[expect(clippy::should_implement_trait, reason = "a row borrows from this, which Iterator cannot say")]
+    #[inline]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
         if self.advance()? { Ok(self.connection.session.row(&self.connection.input)) } else { Ok(None) }
     }
@@ -65,6 +66,13 @@ impl<'c> Rows<'c> {
     /// Whether there is another row; it is then what [`Rows::next`] would have returned, to be had from `row`.
     #[inline]
     fn advance(&mut self) -> Result<bool, Error> {
+        if self.connection.session.next_row(&mut self.connection.input) {
+            return Ok(true);
+        }
+        self.advance_any()
+    }
+
+    fn advance_any(&mut self) -> Result<bool, Error> {
         if self.state != State::Streaming {
             return Ok(false);
         }

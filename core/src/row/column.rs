@@ -35,11 +35,11 @@ impl Column {
     pub fn from_description(description: &ColumnDescription<'_>, format: Format) -> Self {
         Self {
             name: description.name.into(),
-            encoding: Encoding {
-                ty: Type::from_oid(description.type_oid),
-                modifier: description.type_modifier,
+            encoding: Encoding::with_modifier(
+                Type::from_oid(description.type_oid),
+                description.type_modifier,
                 format,
-            },
+            ),
             table_oid: description.table_oid,
             attribute: description.attribute,
         }
@@ -66,32 +66,32 @@ impl Column {
     /// The data type.
     #[must_use]
     pub fn ty(&self) -> Type {
-        self.encoding.ty
+        self.encoding.ty()
     }
 
     /// The data type's OID.
     #[must_use]
     pub fn type_oid(&self) -> u32 {
-        self.encoding.ty.oid()
+        self.ty().oid()
     }
 
     /// The type's modifier as the server packs it, -1 if it has none. [`Encoding`] unpacks it.
     #[must_use]
     pub fn type_modifier(&self) -> i32 {
-        self.encoding.modifier
+        self.encoding.modifier()
     }
 
     /// The format its values are in.
     #[must_use]
     pub fn format(&self) -> Format {
-        self.encoding.format
+        self.encoding.format()
     }
 
     /// Type, modifier and format together.
     #[must_use]
     #[inline]
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
+    pub fn encoding(&self) -> &Encoding {
+        &self.encoding
     }
 }
 

@@ -8,12 +8,11 @@ use crate::wire::Format;
 /// What it takes to read the bytes of a value: its type, the type's modifier, and the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Encoding {
-    /// The data type.
-    pub ty: Type,
-    /// Length, or precision and scale, as the type packs them; -1 if there is none. An array has its elements' one.
-    pub modifier: i32,
-    /// How the value is written down.
-    pub format: Format,
+    ty: Type,
+    modifier: i32,
+    format: Format,
+    /// The type's OID if the format is Hyper's binary one, else 0: one comparison for the fast paths.
+    hyper_binary: u32,
 }
 
 /// Modifiers of `varchar`, `char` and `numeric` are this much larger than what they carry, as in PostgreSQL.
@@ -23,24 +22,52 @@ impl Encoding {
     /// A type without a modifier.
     #[must_use]
     pub const fn new(ty: Type, format: Format) -> Self {
-        Self { ty, modifier: -1, format }
+        Self::with_modifier(ty, -1, format)
+    }
+
+    /// A type with the modifier that the server gives it.
+    #[must_use]
+    pub const fn with_modifier(ty: Type, modifier: i32, format: Format) -> Self {
+        let hyper_binary = match format {
+            Format::HyperBinary => ty.oid(),
+            Format::Text | Format::PgBinary => 0,
+        };
+        Self { ty, modifier, format, hyper_binary }
+    }
+
+    /// The data type.
+    #[must_use]
+    pub const fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// Length, or precision and scale, as the type packs them; -1 if there is none. An array has its elements' one.
+    #[must_use]
+    pub const fn modifier(&self) -> i32 {
+        self.modifier
+    }
+
+    /// How the value is written down.
+    #[must_use]
+    pub const fn format(&self) -> Format {
+        self.format
     }
 
     /// Digits in all, of a `numeric` or an array of them.
     #[must_use]
-    pub fn precision(self) -> Option<u8> {
+    pub fn precision(&self) -> Option<u8> {
         u8::try_from(self.numeric_modifier()? >> 16).ok()
     }
 
     /// Digits behind the decimal point, of a `numeric` or an array of them.
     #[must_use]
-    pub fn scale(self) -> Option<u8> {
+    pub fn scale(&self) -> Option<u8> {
         u8::try_from(self.numeric_modifier()? & 0xffff).ok()
     }
 
     /// Characters of a `varchar(n)` or `char(n)` or an array of them; `None` if there is no bound.
     #[must_use]
-    pub fn length(self) -> Option<u32> {
+    pub fn length(&self) -> Option<u32> {
         match self.scalar() {
             Type::VarChar | Type::Char if self.modifier >= MODIFIER_OFFSET => {
                 u32::try_from(self.modifier - MODIFIER_OFFSET).ok()
@@ -52,22 +79,22 @@ impl Encoding {
 
     /// How the elements of an array are to be read, `None` if this is no array.
     #[must_use]
-    pub fn element(self) -> Option<Self> {
-        self.ty.element().map(|ty| Self { ty, ..self })
+    pub fn element(&self) -> Option<Self> {
+        self.ty.element().map(|ty| Self::with_modifier(ty, self.modifier, self.format))
     }
 
-    /// Whether this is Hyper's binary format of that very type: what the fast paths ask first.
+    /// Whether this is Hyper's binary format of that very type, which must have an OID: what the fast paths ask.
     #[inline]
-    pub(super) fn is_hyper_binary(self, ty: Type) -> bool {
-        self.ty == ty && self.format == Format::HyperBinary
+    pub(super) const fn is_hyper_binary(&self, ty: Type) -> bool {
+        self.hyper_binary == ty.oid()
     }
 
-    fn numeric_modifier(self) -> Option<i32> {
+    fn numeric_modifier(&self) -> Option<i32> {
         (self.scalar() == Type::Numeric && self.modifier >= MODIFIER_OFFSET)
             .then(|| self.modifier - MODIFIER_OFFSET)
     }
 
-    fn scalar(self) -> Type {
+    fn scalar(&self) -> Type {
         self.ty.element().unwrap_or(self.ty)
     }
 }
@@ -92,7 +119,7 @@ mod tests {
     use std::string::ToString;
 
     fn encoding(ty: Type, modifier: i32) -> Encoding {
-        Encoding { ty, modifier, format: Format::Text }
+        Encoding::with_modifier(ty, modifier, Format::Text)
     }
 
     #[test]

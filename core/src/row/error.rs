@@ -44,6 +44,14 @@ pub enum ValueError {
          ask for arrays as text, as prepared statements do"
     )]
     AmbiguousArray,
+    /// An element of an array could not be read.
+    #[error("element {index}: {error}")]
+    Element {
+        /// The element's position, from 0.
+        index: usize,
+        /// What went wrong with it.
+        error: Box<Self>,
+    },
     /// The reason of a [`FromValue`](super::FromValue) elsewhere, or of serde.
     #[error("{0}")]
     Other(Box<str>),
@@ -51,9 +59,16 @@ pub enum ValueError {
 
 /// Why a column's value could not be had. Always the caller's choice of column or type, or a server that broke its
 /// promises; reading on is safe either way.
+///
+/// One pointer wide, so that a `Result` of a number stays in registers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(transparent)]
+pub struct DecodeError(Box<DecodeErrorKind>);
+
+/// What a [`DecodeError`] is about.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum DecodeError {
+pub enum DecodeErrorKind {
     /// The result has no such column.
     #[error("the result has no column {wanted}; it has {available}")]
     NoSuchColumn {
@@ -64,7 +79,7 @@ pub enum DecodeError {
     },
     /// The value of a column could not be read.
     #[error(transparent)]
-    Value(Box<ColumnError>),
+    Value(ColumnError),
     /// The row as a whole is not what was asked for: a field of a struct has no column, for example.
     #[error("the row does not fit: {0}")]
     Row(Box<str>),
@@ -89,7 +104,7 @@ pub struct ColumnError {
 impl fmt::Display for ColumnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { index, name, found, wanted, error } = self;
-        let format = found.format.setting();
+        let format = found.format().setting();
         write!(f, "column {index} ({name:?}) of type {found} in format {format} as {wanted}: {error}")
     }
 }
@@ -100,12 +115,24 @@ impl core::error::Error for ColumnError {
     }
 }
 
+impl From<DecodeErrorKind> for DecodeError {
+    fn from(kind: DecodeErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
 impl DecodeError {
+    /// What the error is about.
+    #[must_use]
+    pub fn kind(&self) -> &DecodeErrorKind {
+        &self.0
+    }
+
     #[cold]
     #[inline(never)]
     pub(super) fn value(column: &Column, index: usize, wanted: &'static str, error: ValueError) -> Self {
-        let (name, found) = (column.name().into(), column.encoding());
-        Self::Value(Box::new(ColumnError { index, name, found, wanted, error }))
+        let (name, found) = (column.name().into(), *column.encoding());
+        DecodeErrorKind::Value(ColumnError { index, name, found, wanted, error }).into()
     }
 
     #[cold]
@@ -122,6 +149,6 @@ impl DecodeError {
             available.push_str(" ...");
         }
         let wanted: String = alloc::format!("{wanted:?}");
-        Self::NoSuchColumn { wanted: wanted.into(), available: available.into() }
+        DecodeErrorKind::NoSuchColumn { wanted: wanted.into(), available: available.into() }.into()
     }
 }

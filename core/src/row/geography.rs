@@ -27,8 +27,8 @@ impl Geography<'_> {
 }
 
 impl<'a> FromValue<'a> for Geography<'a> {
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty, encoding.format) {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        match (encoding.ty(), encoding.format()) {
             (Type::Geography, Format::HyperBinary) => Ok(Self::Opaque(Cow::Borrowed(bytes))),
             (Type::Geography, Format::Text) => match core::str::from_utf8(bytes) {
                 Ok(text) => Ok(Self::Text(Cow::Borrowed(text))),

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use super::{Geography, Numeric, Type, Uuid};
+use super::{Date, Geography, Interval, Numeric, Time, Timestamp, TimestampTz, Type, Uuid};
 use crate::wire::{Format, ParameterTypes, ParameterValues};
 
 /// A Rust value that can stand for a `$n` of a statement.
@@ -191,6 +191,11 @@ binary! {
     u32 as BigInt: |value| i64::from(*value).to_le_bytes();
     f32 as Real: |value| value.to_le_bytes();
     f64 as Double: |value| value.to_le_bytes();
+    Date as Date: |value| value.julian_day().to_le_bytes();
+    Time as Time: |value| value.as_micros().to_le_bytes();
+    Timestamp as Timestamp: |value| value.julian_micros().to_le_bytes();
+    TimestampTz as TimestampTz: |value| value.utc().julian_micros().to_le_bytes();
+    Interval as Interval: |value| value.to_le_bytes();
     Uuid as Uuid: |value| value.to_u128().to_le_bytes();
     &[u8] as Bytes: |value| value;
     Vec<u8> as Bytes: |value| value;
@@ -228,7 +233,7 @@ inferred! {
 }
 
 /// A value's text at the end of `out`.
-fn write_text(value: impl core::fmt::Display, out: &mut Vec<u8>) {
+pub(super) fn write_text(value: impl core::fmt::Display, out: &mut Vec<u8>) {
     struct Utf8<'a>(&'a mut Vec<u8>);
 
     impl Write for Utf8<'_> {
@@ -313,5 +318,58 @@ impl<T: ToParameter> ToParameter for &T {
 
     fn null_type_oid() -> u32 {
         T::null_type_oid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(value: &dyn ToParameter) -> (u32, i16, Option<Vec<u8>>) {
+        let parameters = Parameters::new(&[value]).expect("it fits");
+        let oid = parameters.types().oids().next().expect("one type");
+        let values = parameters.values();
+        let value = values.iter().next().expect("one value").map(<[u8]>::to_vec);
+        (oid, i16::from_be_bytes(values.formats[0]), value)
+    }
+
+    #[test]
+    fn fixed_types_are_declared_and_binary() {
+        assert_eq!(one(&true), (16, 2, Some([1].into())));
+        assert_eq!(one(&-2_i8), (21, 2, Some([0xfe, 0xff].into())));
+        assert_eq!(one(&258_i16), (21, 2, Some([2, 1].into())));
+        assert_eq!(one(&1_u32), (20, 2, Some([1, 0, 0, 0, 0, 0, 0, 0].into())));
+        assert_eq!(one(&Uuid::from_u128(1)), (2950, 2, Some(1_u128.to_le_bytes().into())));
+        assert_eq!(one(&&b"a"[..]), (17, 2, Some(b"a".into())));
+    }
+
+    #[test]
+    fn text_and_decimals_are_inferred() {
+        let price: Numeric = "-1.50".parse().expect("a number");
+        assert_eq!(one(&"x"), (0, 0, Some(b"x".into())));
+        assert_eq!(one(&price), (0, 0, Some(b"-1.50".into())));
+        assert_eq!(one(&5_i128), (0, 0, Some(b"5".into())));
+        assert_eq!(one(&Geography::Text("POINT(1 2)".into())), (0, 0, Some(b"POINT(1 2)".into())));
+    }
+
+    #[test]
+    fn null_is_declared_as_what_it_could_have_been() {
+        assert_eq!(one(&None::<i32>), (23, 0, None));
+        assert_eq!(one(&None::<&i32>), (23, 0, None));
+        assert_eq!(one(&None::<&str>), (0, 0, None));
+        assert_eq!(one(&Some(None::<i32>)), (23, 0, None));
+    }
+
+    #[test]
+    fn too_many_parameters_are_refused_and_the_rest_kept() {
+        let mut parameters = Parameters::default();
+        for _ in 0..i16::MAX {
+            parameters.push(&true).expect("there is room");
+        }
+        assert_eq!(parameters.push(&true), Err(ParameterError::TooMany));
+        assert_eq!(parameters.len(), 32_767);
+        assert_eq!(parameters.values().iter().count(), 32_767);
+        parameters.clear();
+        assert_eq!(parameters, Parameters::default());
     }
 }

@@ -4,13 +4,15 @@ use alloc::vec::Vec;
 use core::iter::FusedIterator;
 
 use super::span::{FieldSpan, split_fields};
-use super::{ColumnIndex, Columns, DecodeError, FromValue, Value};
+use super::{Column, ColumnIndex, Columns, DecodeError, FromValue, Value};
 use crate::wire::Violation;
 
 /// One row of a result, borrowed from the bytes it came in. Nothing is decoded before it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
     columns: &'a Columns,
+    /// The same once more, as a slice of as many as there are spans: one check of an index serves both.
+    heads: &'a [Column],
     body: &'a [u8],
     spans: &'a [FieldSpan],
 }
@@ -27,15 +29,17 @@ impl<'a> Row<'a> {
         body: &'a [u8],
         spans: &'a mut Vec<FieldSpan>,
     ) -> Result<Self, Violation> {
-        split_fields(body, columns.len(), spans)?;
-        Ok(Self::new(columns, body, spans))
+        Ok(Self::new(columns, body, split_fields(body, 0, columns.len(), spans)?))
     }
 
-    /// A row that [`split_fields`] took apart with as many spans as there are columns.
+    /// A row that [`split_fields`] took apart, with as many spans as there are columns.
+    ///
+    /// # Panics
+    /// When there are fewer: a mistake in this crate.
     #[inline]
     pub(crate) fn new(columns: &'a Columns, body: &'a [u8], spans: &'a [FieldSpan]) -> Self {
-        debug_assert_eq!(columns.len(), spans.len());
-        Self { columns, body, spans }
+        let heads = &columns[..];
+        Self { columns, heads, body, spans: &spans[..heads.len()] }
     }
 
     /// The columns, of which every row of a result has the same.
@@ -64,7 +68,7 @@ impl<'a> Row<'a> {
     pub fn get<T: FromValue<'a>>(&self, index: impl ColumnIndex) -> Result<T, DecodeError> {
         match index.position_in(self.columns).and_then(|position| self.value(position)) {
             Some(value) => value.get(),
-            None => Err(DecodeError::no_such_column(&index, self.columns)),
+            None => Err(no_such_column(index, self.columns)),
         }
     }
 
@@ -72,7 +76,7 @@ impl<'a> Row<'a> {
     #[must_use]
     #[inline]
     pub fn value(&self, index: usize) -> Option<Value<'a>> {
-        let column = self.columns.get(index)?;
+        let column = self.heads.get(index)?;
         let span = self.spans.get(index)?;
         Some(Value::new(span.bytes(self.body), column, index))
     }
@@ -81,11 +85,18 @@ impl<'a> Row<'a> {
     pub fn iter(
         &self,
     ) -> impl ExactSizeIterator<Item = Value<'a>> + DoubleEndedIterator + FusedIterator + use<'a> {
-        let Self { columns, body, spans } = *self;
-        columns
+        let Self { heads, body, spans, .. } = *self;
+        heads
             .iter()
             .zip(spans)
             .enumerate()
             .map(move |(index, (column, span))| Value::new(span.bytes(body), column, index))
     }
+}
+
+/// Takes the index by value: a reference to it would keep it in memory on the way that finds the column.
+#[cold]
+#[inline(never)]
+fn no_such_column(index: impl ColumnIndex, columns: &Columns) -> DecodeError {
+    DecodeError::no_such_column(&index, columns)
 }

@@ -7,8 +7,8 @@ use crate::wire::Format;
 
 impl<'a> FromValue<'a> for bool {
     #[inline]
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty, encoding.format, bytes) {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        match (encoding.ty(), encoding.format(), bytes) {
             (Type::Bool, Format::HyperBinary, [0]) | (Type::Bool, Format::Text, b"f") => Ok(false),
             (Type::Bool, Format::HyperBinary, [1]) | (Type::Bool, Format::Text, b"t") => Ok(true),
             _ => Err(not_bool(bytes, encoding)),
@@ -21,11 +21,13 @@ macro_rules! integers {
     ($($rust:ident $sql:ident)*) => {$(
         impl<'a> FromValue<'a> for $rust {
             #[inline]
-            fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-                match bytes.try_into() {
-                    Ok(exact) if encoding.is_hyper_binary(Type::$sql) => Ok($rust::from_le_bytes(exact)),
-                    _ => integer(bytes, encoding, Type::$sql),
+            fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+                if encoding.is_hyper_binary(Type::$sql)
+                    && let Ok(exact) = bytes.try_into()
+                {
+                    return Ok($rust::from_le_bytes(exact));
                 }
+                integer(bytes, encoding, Type::$sql)
             }
         }
     )*};
@@ -35,35 +37,39 @@ integers! { i16 SmallInt i32 Integer i64 BigInt u32 Oid }
 
 impl<'a> FromValue<'a> for i128 {
     /// What `i64` takes. For `numeric` there is [`Numeric`](super::Numeric), which keeps the scale.
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
         i64::from_value(bytes, encoding).map(Self::from)
     }
 }
 
 impl<'a> FromValue<'a> for f64 {
     #[inline]
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match bytes.try_into() {
-            Ok(exact) if encoding.is_hyper_binary(Type::Double) => Ok(Self::from_le_bytes(exact)),
-            _ => double(bytes, encoding),
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        if encoding.is_hyper_binary(Type::Double)
+            && let Ok(exact) = bytes.try_into()
+        {
+            return Ok(Self::from_le_bytes(exact));
         }
+        double(bytes, encoding)
     }
 }
 
 impl<'a> FromValue<'a> for f32 {
     #[inline]
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match bytes.try_into() {
-            Ok(exact) if encoding.is_hyper_binary(Type::Real) => Ok(Self::from_le_bytes(exact)),
-            _ => real(bytes, encoding),
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        if encoding.is_hyper_binary(Type::Real)
+            && let Ok(exact) = bytes.try_into()
+        {
+            return Ok(Self::from_le_bytes(exact));
         }
+        real(bytes, encoding)
     }
 }
 
 #[cold]
 #[inline(never)]
-fn not_bool(bytes: &[u8], encoding: Encoding) -> ValueError {
-    match (encoding.ty, encoding.format) {
+fn not_bool(bytes: &[u8], encoding: &Encoding) -> ValueError {
+    match (encoding.ty(), encoding.format()) {
         (Type::Bool, Format::HyperBinary) if bytes.len() != 1 => wrong_length::<1>(bytes),
         (Type::Bool, Format::HyperBinary) => ValueError::Malformed("a boolean, 0 or 1"),
         (Type::Bool, Format::Text) => ValueError::Malformed("a boolean, t or f"),
@@ -73,21 +79,22 @@ fn not_bool(bytes: &[u8], encoding: Encoding) -> ValueError {
 }
 
 /// An integer of the type `widest` or of one that fits into it, in either format.
+#[cold]
 #[inline(never)]
-fn integer<T: TryFrom<i64>>(bytes: &[u8], encoding: Encoding, widest: Type) -> Result<T, ValueError> {
-    let fits = match encoding.ty {
+fn integer<T: TryFrom<i64>>(bytes: &[u8], encoding: &Encoding, widest: Type) -> Result<T, ValueError> {
+    let fits = match encoding.ty() {
         Type::SmallInt => matches!(widest, Type::SmallInt | Type::Integer | Type::BigInt),
         Type::Integer => matches!(widest, Type::Integer | Type::BigInt),
         Type::BigInt => widest == Type::BigInt,
         Type::Oid => matches!(widest, Type::Oid | Type::BigInt),
         // In text they are names.
-        Type::RegClass | Type::RegType => widest == Type::Oid && encoding.format != Format::Text,
+        Type::RegClass | Type::RegType => widest == Type::Oid && encoding.format() != Format::Text,
         _ => false,
     };
     if !fits {
         return Err(ValueError::WrongType);
     }
-    let value = match (encoding.format, encoding.ty) {
+    let value = match (encoding.format(), encoding.ty()) {
         (Format::PgBinary, _) => return Err(ValueError::UnsupportedFormat),
         (Format::Text, _) => parse(bytes, "an integer")?,
         (Format::HyperBinary, Type::SmallInt) => i16::from_le_bytes(exactly(bytes)?).into(),
@@ -98,9 +105,10 @@ fn integer<T: TryFrom<i64>>(bytes: &[u8], encoding: Encoding, widest: Type) -> R
     T::try_from(value).map_err(|_| ValueError::OutOfRange)
 }
 
+#[cold]
 #[inline(never)]
-fn double(bytes: &[u8], encoding: Encoding) -> Result<f64, ValueError> {
-    match (encoding.ty, encoding.format) {
+fn double(bytes: &[u8], encoding: &Encoding) -> Result<f64, ValueError> {
+    match (encoding.ty(), encoding.format()) {
         (Type::Real, Format::HyperBinary) => exactly(bytes).map(|bytes| f32::from_le_bytes(bytes).into()),
         (Type::Double, Format::HyperBinary) => exactly(bytes).map(f64::from_le_bytes),
         (Type::Real | Type::Double, Format::Text) => parse(bytes, "a number"),
@@ -109,9 +117,10 @@ fn double(bytes: &[u8], encoding: Encoding) -> Result<f64, ValueError> {
     }
 }
 
+#[cold]
 #[inline(never)]
-fn real(bytes: &[u8], encoding: Encoding) -> Result<f32, ValueError> {
-    match (encoding.ty, encoding.format) {
+fn real(bytes: &[u8], encoding: &Encoding) -> Result<f32, ValueError> {
+    match (encoding.ty(), encoding.format()) {
         (Type::Real, Format::HyperBinary) => exactly(bytes).map(f32::from_le_bytes),
         (Type::Real, Format::Text) => parse(bytes, "a number"),
         (Type::Real, Format::PgBinary) => Err(ValueError::UnsupportedFormat),

@@ -2,16 +2,14 @@
 
 use alloc::vec::Vec;
 
-use crate::wire::Violation;
+use crate::wire::{DataRow, Violation};
 
-const MESSAGE: &str = "DataRow";
-
-/// Where one field lies in the body of a DataRow. Meaningless without that body.
+/// Where one field lies in a DataRow. Meaningless without that message.
 ///
 /// The buffer of spans is the caller's, so that one allocation serves a whole result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldSpan {
-    offset: u32,
+    start: u32,
     /// What the length word said; [`NULL`] for NULL.
     length: u32,
 }
@@ -23,100 +21,79 @@ impl FieldSpan {
     /// The field's bytes in the body that it was found in, `None` for NULL.
     #[inline]
     pub(super) fn bytes(self, body: &[u8]) -> Option<&[u8]> {
-        if self.length == NULL {
-            return None;
-        }
-        let start = self.offset as usize;
-        Some(&body[start..start + self.length as usize])
+        // NULL is longer than any body, so that one comparison serves both.
+        let start = self.start as usize;
+        // NULL is longer than any body, so that one comparison serves both.
+        body.get(start..start.checked_add(self.length as usize)?)
     }
 }
 
-/// Walks the body of a DataRow once and notes where its fields are.
+/// Walks a DataRow once and notes where its fields are, in the first `expected` spans, counted from the start of
+/// `message`. Its body starts `skip` bytes into it: behind its header, if that is there.
 ///
-/// All of the body is checked, so nothing that is read later can be out of bounds. `spans` then holds `expected`
-/// spans; it keeps its memory from row to row. After an error its content is of no use.
-#[inline]
-pub(crate) fn split_fields(
-    body: &[u8],
+/// All of the body is checked, so nothing that is read later can be out of bounds. `spans` keeps its memory from row to
+/// row. After an error its content is of no use.
+#[inline(always)]
+pub(crate) fn split_fields<'s>(
+    message: &[u8],
+    skip: usize,
     expected: usize,
-    spans: &mut Vec<FieldSpan>,
-) -> Result<(), Violation> {
-    let Some((count, mut rest)) = body.split_first_chunk() else {
-        return Err(truncated());
+    spans: &'s mut Vec<FieldSpan>,
+) -> Result<&'s [FieldSpan], Violation> {
+    if spans.len() < expected {
+        grow(spans, expected);
+    }
+    let spans = &mut spans[..expected];
+    if locate(message, skip, spans) { Ok(spans) } else { Err(violation(&message[skip..], expected)) }
+}
+
+/// Finds as many fields as there are spans; `false` if the body is anything but a count and these fields.
+#[inline(always)]
+fn locate(message: &[u8], skip: usize, spans: &mut [FieldSpan]) -> bool {
+    let mut end = skip + 2;
+    let Some(count) = message.get(skip..end).and_then(|count| count.first_chunk()) else {
+        return false;
     };
-    // The cast extends the sign, so that a negative count is no column count there is.
-    if i16::from_be_bytes(*count) as usize != expected || body.len() > i32::MAX as usize {
-        return Err(bad_count(*count, expected, body.len()));
+    // The cast extends the sign, so that a negative count is no number of spans there is.
+    if i16::from_be_bytes(*count) as usize != spans.len() || message.len() > i32::MAX as usize {
+        return false;
     }
-    if spans.len() != expected {
-        resize(spans, expected);
-    }
-    for span in spans.iter_mut() {
-        let Some((length, tail)) = rest.split_first_chunk() else {
-            return Err(truncated());
+    for span in spans {
+        let start = end + 4;
+        let Some(length) = message.get(end..start).and_then(|length| length.first_chunk()) else {
+            return false;
         };
         let length = u32::from_be_bytes(*length);
-        let offset = body.len() - tail.len();
-        // `body` is shorter than 2 GiB, so neither number is cut.
-        *span = FieldSpan { offset: offset as u32, length };
-        rest = match tail.get(length as usize..) {
-            Some(rest) => rest,
-            None if length == NULL => tail,
-            None => return Err(bad_length(length)),
+        // `message` is shorter than 2 GiB, so the cast cuts nothing.
+        *span = FieldSpan { start: start as u32, length };
+        end = match start.checked_add(length as usize) {
+            Some(end) if end <= message.len() => end,
+            _ if length == NULL => start,
+            _ => return false,
         };
     }
-    if rest.is_empty() { Ok(()) } else { Err(trailing(rest.len())) }
+    end == message.len()
 }
 
 #[cold]
 #[inline(never)]
-fn resize(spans: &mut Vec<FieldSpan>, expected: usize) {
+fn grow(spans: &mut Vec<FieldSpan>, expected: usize) {
     spans.resize(expected, FieldSpan::default());
 }
 
+/// What is wrong with a body that could not be split: the checked reader walks it again, and says.
 #[cold]
 #[inline(never)]
-fn truncated() -> Violation {
-    Violation::Truncated { message: MESSAGE }
-}
-
-#[cold]
-#[inline(never)]
-fn trailing(count: usize) -> Violation {
-    Violation::TrailingBytes { message: MESSAGE, count }
-}
-
-#[cold]
-#[inline(never)]
-fn bad_count(count: [u8; 2], described: usize, body: usize) -> Violation {
-    match usize::try_from(i16::from_be_bytes(count)) {
-        Ok(found) if found != described => Violation::FieldCount { found, described },
-        Ok(_) => Violation::BadValue {
-            message: MESSAGE,
-            field: "length",
-            value: i64::try_from(body).unwrap_or(i64::MAX),
-        },
-        Err(_) => Violation::BadValue {
-            message: MESSAGE,
-            field: "field count",
-            value: i16::from_be_bytes(count).into(),
-        },
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn bad_length(length: u32) -> Violation {
-    match length.cast_signed() {
-        value @ ..0 => Violation::BadValue { message: MESSAGE, field: "value length", value: value.into() },
-        _ => truncated(),
+fn violation(body: &[u8], described: usize) -> Violation {
+    match DataRow::from_body(body) {
+        Err(violation) => violation,
+        Ok(row) => Violation::FieldCount { found: row.len(), described },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::DataRow;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -135,9 +112,9 @@ mod tests {
         let body = body(&[Some(b"ab"), None, Some(b""), Some(b"c")]);
         let mut spans = Vec::new();
 
-        split_fields(&body, 4, &mut spans).expect("a well-formed row");
+        let spans = split_fields(&body, 0, 4, &mut spans).expect("a well-formed row");
 
-        assert_eq!(fields(&body, &spans), [Some(&b"ab"[..]), None, Some(b""), Some(b"c")]);
+        assert_eq!(fields(&body, spans), [Some(&b"ab"[..]), None, Some(b""), Some(b"c")]);
     }
 
     #[test]
@@ -145,19 +122,21 @@ mod tests {
         let (long, short) = (body(&[Some(b"a"), Some(b"b"), Some(b"c")]), body(&[None]));
         let mut spans = Vec::new();
 
-        split_fields(&long, 3, &mut spans).expect("a well-formed row");
-        split_fields(&short, 1, &mut spans).expect("a well-formed row");
+        split_fields(&long, 0, 3, &mut spans).expect("a well-formed row");
+        let spans = split_fields(&short, 0, 1, &mut spans).expect("a well-formed row");
 
-        assert_eq!(fields(&short, &spans), [None]);
+        assert_eq!(fields(&short, spans), [None]);
     }
 
     #[test]
     fn every_way_to_break_a_row_has_its_violation() {
-        let check =
-            |body: &[u8], expected| split_fields(body, expected, &mut vec![]).expect_err("a broken row");
+        let check = |body: &[u8], expected| {
+            split_fields(body, 0, expected, &mut vec![]).map(<[_]>::len).expect_err("a broken row")
+        };
 
         assert_eq!(check(&[0], 0), Violation::Truncated { message: "DataRow" });
-        assert_eq!(check(&[0, 2], 1), Violation::FieldCount { found: 2, described: 1 });
+        let two = body(&[None, None]);
+        assert_eq!(check(&two, 1), Violation::FieldCount { found: 2, described: 1 });
         assert_eq!(check(&[0xff, 0xff], 1), bad_value("field count", -1));
         assert_eq!(check(&[0xff, 0xff], 65_535), bad_value("field count", -1));
         assert_eq!(check(&[0, 1, 0, 0, 0], 1), Violation::Truncated { message: "DataRow" });
@@ -178,11 +157,10 @@ mod tests {
             expected in 0_usize..5,
         ) {
             let mut spans = Vec::new();
-            let split = split_fields(&body, expected, &mut spans);
+            let split = split_fields(&body, 0, expected, &mut spans).map(|spans| fields(&body, spans));
             match DataRow::from_body(&body) {
                 Ok(row) if row.len() == expected => {
-                    prop_assert_eq!(split, Ok(()));
-                    prop_assert_eq!(fields(&body, &spans), row.fields().collect::<Vec<_>>());
+                    prop_assert_eq!(split, Ok(row.fields().collect()));
                 }
                 Ok(row) => prop_assert_eq!(split, Err(Violation::FieldCount { found: row.len(), described: expected })),
                 Err(_) => prop_assert!(split.is_err()),

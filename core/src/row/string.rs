@@ -12,8 +12,8 @@ impl<'a> FromValue<'a> for &'a str {
     /// Takes `text`, `varchar`, `char` (with its padding), `json`, and the names that `regclass` and `regtype` have in
     /// text.
     #[inline]
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty, encoding.format) {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        match (encoding.ty(), encoding.format()) {
             // These are written the same way in every format.
             (Type::Text | Type::VarChar | Type::Char | Type::Char1 | Type::Json, _)
             | (Type::RegClass | Type::RegType, Format::Text) => {
@@ -26,8 +26,8 @@ impl<'a> FromValue<'a> for &'a str {
 
 impl<'a> FromValue<'a> for Cow<'a, [u8]> {
     /// Takes `bytea`: borrowed from binary, owned from text, whether that is `hex` or `escape`.
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty, encoding.format) {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        match (encoding.ty(), encoding.format()) {
             (Type::Bytes, Format::HyperBinary) => Ok(Cow::Borrowed(bytes)),
             (Type::Bytes, Format::Text) => unescape(bytes).map(Cow::Owned),
             (Type::Bytes, Format::PgBinary) => Err(ValueError::UnsupportedFormat),
@@ -39,7 +39,7 @@ impl<'a> FromValue<'a> for Cow<'a, [u8]> {
 impl<'a> FromValue<'a> for &'a [u8] {
     /// Takes `bytea` in binary. For the raw bytes of any value there is [`Value::bytes`](super::Value::bytes).
     #[inline]
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
         match Cow::from_value(bytes, encoding)? {
             Cow::Borrowed(bytes) => Ok(bytes),
             Cow::Owned(_) => Err(ValueError::CannotBorrow),
@@ -52,7 +52,7 @@ macro_rules! owned {
     ($($owned:ty as $borrowed:ty)*) => {$(
         impl<'a> FromValue<'a> for $owned {
             #[inline]
-            fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
+            fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
                 <$borrowed>::from_value(bytes, encoding).map(Into::into)
             }
         }

@@ -77,6 +77,11 @@ impl<'a> Cursor<'a> {
         self.rest.first().copied()
     }
 
+    /// Takes one byte, whatever it is.
+    pub(super) fn skip(&mut self) {
+        self.rest = self.rest.get(1..).unwrap_or_default();
+    }
+
     /// Takes exactly that text, if it comes next.
     pub(super) fn take(&mut self, expected: &str) -> bool {
         match self.rest.strip_prefix(expected.as_bytes()) {

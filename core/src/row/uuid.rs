@@ -13,8 +13,8 @@ use crate::wire::Format;
 pub struct Uuid(pub [u8; 16]);
 
 impl<'a> FromValue<'a> for Uuid {
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
-        match (encoding.ty, encoding.format) {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
+        match (encoding.ty(), encoding.format()) {
             (Type::Uuid, Format::Text) => super::parse_text(bytes),
             (Type::Uuid, Format::PgBinary) => exactly(bytes).map(Self),
             // Hyper keeps them as one little-endian number.

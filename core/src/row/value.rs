@@ -23,7 +23,7 @@ pub struct Value<'a> {
 /// struct Celsius(f64);
 ///
 /// impl<'a> FromValue<'a> for Celsius {
-///     fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
+///     fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
 ///         f64::from_value(bytes, encoding).map(Self)
 ///     }
 /// }
@@ -33,7 +33,7 @@ pub trait FromValue<'a>: Sized {
     ///
     /// # Errors
     /// When the SQL type is not one that this Rust type takes, or the bytes are not what the SQL type calls for.
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError>;
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError>;
 
     /// What NULL becomes.
     ///
@@ -88,13 +88,18 @@ impl<'a> Value<'a> {
             Some(bytes) => T::from_value(bytes, self.column.encoding()),
             None => T::from_null(),
         };
-        read.map_err(|error| DecodeError::value(self.column, self.index, core::any::type_name::<T>(), error))
+        match read {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                Err(DecodeError::value(self.column, self.index, core::any::type_name::<T>(), error))
+            }
+        }
     }
 }
 
 impl<'a, T: FromValue<'a>> FromValue<'a> for Option<T> {
     #[inline]
-    fn from_value(bytes: &'a [u8], encoding: Encoding) -> Result<Self, ValueError> {
+    fn from_value(bytes: &'a [u8], encoding: &Encoding) -> Result<Self, ValueError> {
         T::from_value(bytes, encoding).map(Some)
     }
 

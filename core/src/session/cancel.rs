@@ -50,6 +50,7 @@ impl Session {
             let _ = self.copy_fail("the copy was dropped before it was done", out);
         }
         self.events.retain(|event| event.request() != Some(id));
+        self.note_flow();
     }
 
     /// Says that the CancelRequest asked for by [`Event::SendCancel`] was delivered, or could not be: the server's end

@@ -65,11 +65,11 @@ pub use server_error::{ServerBlame, ServerError, SqlState};
 pub use settings::Settings;
 
 use crate::buffer::{InBuf, OutBuf};
-use crate::row::{Columns, FieldSpan, Row};
+use crate::row::{Columns, FieldSpan, Row, split_fields};
 use crate::time::Instant;
 use crate::wire::{BackendMessage, CancelKey, Format, Frame, FrontendMessage, Split, TransactionStatus};
 use request::{Active, Line};
-use response::{Outcome, Streaming};
+use response::Outcome;
 use startup::Login;
 
 /// Type byte and length word of a message.
@@ -96,6 +96,8 @@ pub struct Session {
     cancel_on_its_way: bool,
     transaction: TransactionStatus,
     last_columns: Option<Columns>,
+    /// The columns of the rows that stream to the caller.
+    flow: Option<Columns>,
     spans: Vec<FieldSpan>,
     /// Bytes of the message that the last event shows; consumed by the next poll.
     held: usize,
@@ -134,6 +136,7 @@ impl Session {
             cancel_on_its_way: false,
             transaction: TransactionStatus::Idle,
             last_columns: None,
+            flow: None,
             spans: Vec::new(),
             held: 0,
         };
@@ -152,32 +155,36 @@ impl Session {
         out: &mut OutBuf,
         now: Instant,
     ) -> Result<Option<Event>, Fault> {
-        if self.held > 0 {
-            input.consume(self.held);
-            self.held = 0;
-            // A row behind a row is by far the most frequent case.
-            if self.events.is_empty()
-                && let Some(active) = &self.active
-                && active.demand > 0
-                && input.unread().first() == Some(&b'D')
-                && let Ok(Split::Frame(frame)) = Frame::split(input.unread(), &self.config.limits)
-            {
-                let length = frame.len();
-                match self.on_row(frame.body) {
-                    Ok(Outcome::Held(event)) => {
-                        self.held = length;
-                        return Ok(Some(event));
-                    }
-                    Ok(Outcome::Event(event)) => {
-                        input.consume(length);
-                        return Ok(Some(event));
-                    }
-                    Ok(Outcome::Silent) => input.consume(length),
-                    Err(fault) => return Err(self.fail(fault, input, out)),
-                }
-            }
+        if self.next_row(input) {
+            let id = self.active.as_ref().map_or(RequestId(0), |active| active.id);
+            return Ok(Some(Event::Row(id)));
         }
         self.poll_any(input, out, now)
+    }
+
+    /// Moves on from a row to the one behind it, by far the most frequent case: a [`Session::poll`] that does nothing
+    /// else. False means that something else is due, which only polling will tell; nothing was skipped.
+    #[inline]
+    pub fn next_row(&mut self, input: &mut InBuf) -> bool {
+        if self.held == 0 {
+            return false;
+        }
+        input.consume(self.held);
+        self.held = 0;
+        let (Some(columns), Some(active)) = (&self.flow, &mut self.active) else { return false };
+        let unread = input.unread();
+        let Some((&[b'D', a, b, c, d], _)) = unread.split_first_chunk::<HEADER>() else { return false };
+        let length = u32::from_be_bytes([a, b, c, d]);
+        if length > self.config.limits.message_length || active.demand == 0 || !self.events.is_empty() {
+            return false;
+        }
+        let Some(message) = unread.get(..length as usize + 1) else { return false };
+        if message.len() < HEADER || split_fields(message, HEADER, columns.len(), &mut self.spans).is_err() {
+            return false;
+        }
+        active.demand -= 1;
+        self.held = message.len();
+        true
     }
 
     fn poll_any(
@@ -242,7 +249,7 @@ impl Session {
         };
         let length = frame.len();
         let outcome = if frame.tag == b'D' && login.is_none() {
-            self.on_row(frame.body)?
+            self.on_row(&input.unread()[..length])?
         } else {
             match BackendMessage::decode(frame)? {
                 BackendMessage::NoticeResponse(report) => {
@@ -266,6 +273,7 @@ impl Session {
             Outcome::Held(_) => self.held = length,
             Outcome::Event(_) | Outcome::Silent => input.consume(length),
         }
+        self.note_flow();
         self.check_abandon_budget(now);
         Ok(Some(outcome))
     }
@@ -274,10 +282,10 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn row<'a>(&'a self, input: &'a InBuf) -> Option<Row<'a>> {
-        let columns =
-            self.active.as_ref().filter(|active| active.streaming == Streaming::Rows)?.columns.as_ref()?;
-        let body = self.held_body(input);
-        (self.held > 0).then(|| Row::new(columns, body, self.spans()))
+        if self.held == 0 {
+            return None;
+        }
+        Some(Row::new(self.flow.as_ref()?, input.unread(), &self.spans))
     }
 
     /// Says that the caller can take this many more rows, or COPY messages, of a request.
@@ -332,6 +340,7 @@ impl Session {
             self.active = None;
             self.waiting.clear();
             self.events.clear();
+            self.note_flow();
         }
     }
 
@@ -386,6 +395,7 @@ impl Session {
         self.waiting.clear();
         self.events.clear();
         self.held = 0;
+        self.flow = None;
         fault
     }
 

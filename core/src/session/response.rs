@@ -4,9 +4,9 @@
 //! An ErrorResponse may come at any step and leaves only ReadyForQuery.
 
 use super::request::{Active, prepared_format};
-use super::{Event, Fault, RequestId, RequestOptions, ServerError, Session, StatementError};
+use super::{Event, Fault, HEADER, RequestId, RequestOptions, ServerError, Session, StatementError};
 use crate::buffer::OutBuf;
-use crate::row::{Column, Columns, FieldSpan, split_fields};
+use crate::row::{Column, Columns, split_fields};
 use crate::time::Instant;
 use crate::wire::{
     BackendMessage, ColumnDescription, Format, FrontendMessage, LimitKind, Limits, RowDescription,
@@ -72,6 +72,11 @@ impl Active {
             cancel: None,
             grace: None,
         }
+    }
+
+    /// The columns of the rows that stream to the caller.
+    fn flow(&self) -> Option<&Columns> {
+        self.columns.as_ref().filter(|_| self.streaming == Streaming::Rows && !self.discard)
     }
 
     /// Whether the next row has to wait for demand.
@@ -211,20 +216,19 @@ impl Session {
         Ok(if discard { Outcome::Silent } else { Outcome::Event(event) })
     }
 
-    /// One DataRow body while rows stream: the hot path.
-    #[inline]
-    pub(super) fn on_row(&mut self, body: &[u8]) -> Result<Outcome, Fault> {
+    /// One whole DataRow while rows stream.
+    pub(super) fn on_row(&mut self, message: &[u8]) -> Result<Outcome, Fault> {
         let Some(active) = &mut self.active else { return Err(unexpected_row("no request is open")) };
         let (Streaming::Rows, Some(columns)) = (active.streaming, &active.columns) else {
             let step = active.steps.first().copied().unwrap_or(Step::Ready);
             return Err(unexpected_row(due(active.streaming, step)));
         };
         if active.discard {
-            active.discarded += body.len() as u64;
+            active.discarded += message.len() as u64;
             return Ok(Outcome::Silent);
         }
-        match split_fields(body, columns.len(), &mut self.spans) {
-            Ok(()) => {
+        match split_fields(message, HEADER, columns.len(), &mut self.spans) {
+            Ok(_) => {
                 active.demand = active.demand.saturating_sub(1);
                 Ok(Outcome::Held(Event::Row(active.id)))
             }
@@ -234,6 +238,15 @@ impl Session {
                 Ok(Outcome::Event(Event::Failed { id: active.id, error }))
             }
             Err(violation) => Err(violation.into()),
+        }
+    }
+
+    /// Keeps the columns of streaming rows at hand, where the next row finds them at once. What streams changes only
+    /// between messages that are no rows.
+    pub(super) fn note_flow(&mut self) {
+        let flow = self.active.as_ref().and_then(Active::flow);
+        if self.flow.is_some() != flow.is_some() {
+            self.flow = flow.cloned();
         }
     }
 
@@ -286,11 +299,6 @@ impl Session {
             }
             _ => Outcome::Silent,
         }
-    }
-
-    /// Where the fields of the held row are.
-    pub(super) fn spans(&self) -> &[FieldSpan] {
-        &self.spans
     }
 
     /// The earliest deadline of requests in line.

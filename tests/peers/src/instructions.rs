@@ -1,5 +1,6 @@
 //! Instructions of the client a row, by valgrind's callgrind: a figure that noise does not touch.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -22,35 +23,45 @@ pub(crate) struct Options {
     contenders: Vec<Contender>,
 }
 
-/// Counts and prints them.
+/// Counts and prints them. As in the bench, all contenders must read the same: a client that leaves out a
+/// column must not look fast.
 pub(crate) fn count(options: &Options) -> Result<()> {
     let tables = [Table::Narrow, Table::Mixed].map(|table| [(table, FEW), (table, MANY)]);
     let server = Server::start(tables.as_flattened())?;
     println!("Instructions of the client a row ({MANY} rows less {FEW}), hyperd {}\n", server.version());
     println!("| contender | scan narrow | scan mixed |\n|---|---|---|");
+    let mut checksums = HashMap::new();
     for contender in &options.contenders {
         let [narrow, mixed] =
-            [Work::ScanNarrow, Work::ScanMixed].map(|work| a_row(&server, *contender, work));
+            [Work::ScanNarrow, Work::ScanMixed].map(|work| a_row(&server, *contender, work, &mut checksums));
         println!("| {} | {:.0} | {:.0} |", contender.name(), narrow?, mixed?);
     }
     Ok(())
 }
 
-fn a_row(server: &Server, contender: Contender, work: Work) -> Result<f64> {
-    let of = |rows| {
+/// The checksum of the first contender, by table.
+type Checksums = HashMap<String, u64>;
+
+fn a_row(server: &Server, contender: Contender, work: Work, checksums: &mut Checksums) -> Result<f64> {
+    let mut of = |rows| {
         let task = Task { work, contender, target: server.by_tcp(), rows, calls: 0 };
-        instructions(&task)
+        instructions(&task, checksums)
     };
     Ok(of(MANY)?.checked_sub(of(FEW)?).context("more instructions for fewer rows")? as f64
         / (MANY - FEW) as f64)
 }
 
-fn instructions(task: &Task) -> Result<u64> {
+fn instructions(task: &Task, checksums: &mut Checksums) -> Result<u64> {
     let folder = tempfile::TempDir::with_prefix("peers-")?;
     let profile = folder.path().join("callgrind.out");
     let out = format!("--callgrind-out-file={}", profile.display());
     let report = task.start(&["valgrind", "--quiet", "--tool=callgrind", &out])?;
-    ensure!(report.rows == task.rows, "expected {} rows from {task:?}, not {}", task.rows, report.rows);
+    let checksum = *checksums.entry(format!("{:?} {}", task.work, task.rows)).or_insert(report.checksum);
+    ensure!(
+        (report.rows, report.checksum) == (task.rows, checksum),
+        "expected {} rows, checksum {checksum} of the first contender, but {task:?} gave {report:?}",
+        task.rows
+    );
     total(&profile)
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use hyperwire_blocking::core::hyperd::Endpoint;
-use hyperwire_blocking::core::row::{Numeric, Type};
+use hyperwire_blocking::core::row::{Date, Numeric, Timestamp, Type};
 use hyperwire_blocking::{Client as Blocking, Config};
 
 use super::{Client, Target, USER};
@@ -41,6 +41,8 @@ impl Client for Hyperwire {
             sum.add(2, row.get::<Option<f64>>(2)?);
             sum.add(3, row.get::<Option<Numeric>>(3)?.map(|numeric| numeric.unscaled() as i64));
             sum.add(4, row.get::<Option<&str>>(4)?);
+            sum.add(5, row.get::<Option<Date>>(5)?.map(|date| date.julian_day() as i32 - EPOCH_DAYS));
+            sum.add(6, row.get::<Option<Timestamp>>(6)?.map(|at| at.julian_micros() as i64 - EPOCH_MICROSECONDS));
             sum.add(7, row.get::<Option<bool>>(7)?);
             sum.end_row();
         }

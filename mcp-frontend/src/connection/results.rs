@@ -1,0 +1,83 @@
+//! A session's results, handed to a writer of rows.
+
+use hyperwire_blocking::Error;
+use hyperwire_blocking::core::row::Value;
+use hyperwire_blocking::core::session::{ServerError, StatementError};
+
+use super::{Connection, with_causes};
+use crate::sql::client::{Client, Failure, ServerReport};
+use crate::sql::format::{ColumnHead, RowWriter};
+
+impl Client for Connection {
+    fn run(
+        &mut self,
+        statement: &str,
+        rows: &mut dyn RowWriter,
+        notice: &mut dyn FnMut(&ServerReport),
+    ) -> Result<(), Failure> {
+        let outcome = self.stream(statement, rows);
+        for said in self.session.notices() {
+            notice(&ServerReport::from(&said));
+        }
+        outcome
+    }
+
+    fn close(self: Box<Self>) -> Result<(), String> {
+        self.end()
+    }
+}
+
+impl Connection {
+    fn stream(&mut self, statement: &str, rows: &mut dyn RowWriter) -> Result<(), Failure> {
+        let mut result = self.session.query(statement)?;
+        if let Some(columns) = result.columns().cloned() {
+            let heads: Vec<_> = columns
+                .iter()
+                .map(|column| ColumnHead { name: column.name(), type_oid: column.type_oid() })
+                .collect();
+            rows.begin(&heads)?;
+            while let Some(row) = result.next()? {
+                let fields = row.iter().map(|value| text(&value)).collect::<Result<Vec<_>, _>>()?;
+                rows.row(&fields)?;
+            }
+        }
+        let tag = result.finish()?;
+        rows.finish(tag.as_ref().map_or("", |tag| tag.as_str()))?;
+        Ok(())
+    }
+}
+
+/// Hyper checks that stored text is UTF-8 on most ways in, not on all.
+fn text<'a>(value: &Value<'a>) -> Result<Option<&'a str>, Failure> {
+    value.bytes().map(str::from_utf8).transpose().map_err(|_| {
+        let name = value.column().name();
+        Failure::Statement(format!(
+            "column \"{name}\" has a text that is not UTF-8; leave it out of the query"
+        ))
+    })
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::Statement(StatementError::Server(server)) => Self::Server((&**server).into()),
+            Error::Statement(StatementError::CopiesOut) => Self::Statement(
+                "COPY ... TO STDOUT cannot be shown here; use --format csv, or COPY ... TO 'FILE'".into(),
+            ),
+            lost if lost.is_session_lost() => Self::Connection(with_causes(&error)),
+            _ => Self::Statement(with_causes(&error)),
+        }
+    }
+}
+
+impl From<&ServerError> for ServerReport {
+    fn from(error: &ServerError) -> Self {
+        Self {
+            sqlstate: error.code().as_str().to_owned(),
+            message: error.message().to_owned(),
+            detail: error.detail().map(str::to_owned),
+            hint: error.hint().map(str::to_owned),
+            position: error.position(),
+        }
+    }
+}
