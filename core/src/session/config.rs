@@ -71,7 +71,11 @@ pub struct WeakPasswords {
 pub struct Password(String);
 
 impl Password {
-    /// Takes the password as the server knows it. SCRAM hashes its UTF-8 bytes unchanged: Hyper does not normalise.
+    /// Takes the password as the server knows it; SCRAM hashes its UTF-8 bytes unchanged.
+    ///
+    /// Hyper hashes them unchanged too, with one exception: where RFC 4013 allows the whole password, Hyper takes a
+    /// blank for each space that is not ASCII (U+00A0, U+3000 ...) and leaves out what RFC 3454 maps to nothing (U+00AD,
+    /// U+FE0F ...). It does not normalise to NFKC. A password with such characters has to be given as Hyper knows it.
     pub fn new(password: impl Into<String>) -> Self {
         Self(password.into())
     }
