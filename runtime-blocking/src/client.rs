@@ -102,7 +102,8 @@ impl Client {
 
     /// Prepares a statement. `types` says what its `$1`, `$2` ... are, one each; values must then be of exactly that
     /// type, or text. Hyper does not tell what it would have inferred, and takes a binary value of another length
-    /// without a complaint, so that there is no guessing here.
+    /// without a complaint, so that there is no guessing here; except for [`Type::Numeric`], which Hyper infers, because
+    /// it would round to whole numbers what is declared so.
     ///
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
