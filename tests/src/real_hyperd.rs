@@ -16,6 +16,12 @@ use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+/// Takes hyperd hours, and sends nothing before its end.
+pub const CROSS_JOIN: &str = "SELECT count(*) \
+    FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y) WHERE (x * 7 + y * 13) % 1000003 = 5";
+/// Some 400 MB: more than all the buffers on its way can hold.
+pub const MANY_ROWS: &str = "SELECT i, i * 2, 'some text' AS c FROM generate_series(1, 10000000) s(i)";
+
 /// A hyperd that ends with this value, and a folder for its files that goes too.
 #[derive(Debug)]
 pub struct RealHyperd {
@@ -134,6 +140,15 @@ impl RealHyperd {
     pub fn processor_time(&self) -> Duration {
         let ticks: u64 = self.stat().split(' ').skip(11).take(2).flat_map(str::parse::<u64>).sum();
         Duration::from_millis(ticks * 1000 / clock_ticks_per_second())
+    }
+
+    /// Waits until it has used 200 ms more of processor time: a statement runs.
+    ///
+    /// # Panics
+    /// When it has not after 20 s.
+    pub fn wait_until_it_computes(&self) {
+        let enough = self.processor_time() + Duration::from_millis(200);
+        wait_until("hyperd computes", Duration::from_secs(20), || self.processor_time() >= enough);
     }
 
     /// Kills it: nothing that is not in a file yet will be.

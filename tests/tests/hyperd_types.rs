@@ -413,13 +413,11 @@ fn a_value_that_its_type_cannot_hold_is_refused_by_the_server() {
     for (cast, value, code) in [
         ("smallint", &70_000_i32 as &dyn ToParameter, "22003"),
         ("numeric(5, 2)", &"1000.00", "22003"),
-        ("date", &"2024-02-30", "22007"),
+        ("date", &"2024-02-30", "22P02"),
         ("integer", &"1.5", "22P02"),
         ("uuid", &"not one", "22P02"),
     ] {
-        let error = any(client
-            .query_params(&format!("SELECT $1::{cast}"), &[value])
-            .unwrap_or_else(|error| panic!("{cast}: {error}")));
-        assert_eq!(sqlstate(&error.unwrap_err()), code, "{cast}");
+        let outcome = client.query_params(&format!("SELECT $1::{cast}"), &[value]).and_then(any);
+        assert_eq!(sqlstate(&outcome.unwrap_err()), code, "{cast}");
     }
 }
