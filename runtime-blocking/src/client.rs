@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{
-    CommandTag, Event, RequestId, RequestOptions, ServerError, Settings, StatementError,
+    CommandTag, Event, RequestId, RequestOptions, ServerError, Settings, SqlState, StatementError,
 };
 use hyperwire_core::wire::TransactionStatus;
 
@@ -17,8 +17,7 @@ use crate::socket::LinkReport;
 use crate::statement::{Graveyard, Statement};
 use crate::transaction::Transaction;
 
-/// How long [`Client::close`] waits for the server to close its end: it does so within 50 ms, also when it has a
-/// database to write.
+/// How long [`Client::close`] waits for the server to close its end once it has let go of the database: 1 ms is usual.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a dropped transaction may take to roll back.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -103,7 +102,8 @@ impl Client {
 
     /// Prepares a statement. `types` says what its `$1`, `$2` ... are, one each; values must then be of exactly that
     /// type, or text. Hyper does not tell what it would have inferred, and takes a binary value of another length
-    /// without a complaint, so that there is no guessing here.
+    /// without a complaint, so that there is no guessing here; except for [`Type::Numeric`], which Hyper infers, because
+    /// it would round to whole numbers what is declared so.
     ///
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
@@ -219,12 +219,30 @@ impl Client {
         self.connection.session.fault().is_some()
     }
 
-    /// Ends the session in good order and waits until the server has done the same, at most 5 s.
+    /// Ends the session in good order: rolls back an open transaction, lets go of the database, and waits until the
+    /// server has closed its end.
+    ///
+    /// When it returns, what was committed is in the file, unless another client still has the database open. That
+    /// takes as long as the file takes to be written, and a statement timeout bounds it; the rest takes at most 25 s.
+    /// A client that is merely dropped lets go of the database too, some time later.
     ///
     /// # Errors
-    /// None today; the connection may be lost in the very moment, which is as good.
+    /// The server could not write the database, or the connection was lost before it said that it had: then the file
+    /// may lack what was committed.
     pub fn close(mut self) -> Result<(), Error> {
-        self.connection.close(CLOSE_TIMEOUT)
+        if self.transaction_status() != TransactionStatus::Idle {
+            self.roll_back_or_hang_up();
+        }
+        let detached = match self.connection.detach_statement() {
+            Some(sql) => self.execute(&sql).map(drop),
+            None => Ok(()),
+        };
+        self.connection.close(CLOSE_TIMEOUT)?;
+        match detached {
+            // The caller has detached it before.
+            Err(error) if error.code() == Some(SqlState::INVALID_CATALOG_NAME) => Ok(()),
+            detached => detached,
+        }
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), Error> {

@@ -253,7 +253,12 @@ impl Connection {
         self.session.abandon(id, self.now, &mut self.out);
     }
 
-    /// Ends the session and waits, bounded, until the server has closed its end: then it has let go of the database.
+    /// The statement that lets go of the database, if there is one.
+    pub(crate) fn detach_statement(&self) -> Option<String> {
+        self.config.session.detach()
+    }
+
+    /// Ends the session and waits, bounded, until the server has closed its end.
     pub(crate) fn close(&mut self, bound: Duration) -> Result<(), Error> {
         self.session.terminate(&mut self.out);
         let deadline = Clock::now() + bound;

@@ -85,7 +85,9 @@ impl Error {
     #[must_use]
     pub fn is_session_lost(&self) -> bool {
         match self {
-            Self::Session { .. } | Self::Connect { .. } | Self::Tls(_) => true,
+            Self::Session { .. } | Self::Misuse(Misuse::Dead(_)) | Self::Connect { .. } | Self::Tls(_) => {
+                true
+            }
             Self::Batch { error, .. } => error.is_session_lost(),
             _ => false,
         }
@@ -95,7 +97,7 @@ impl Error {
     #[must_use]
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Session { fault, .. } => fault.blame(),
+            Self::Session { fault, .. } | Self::Misuse(Misuse::Dead(fault)) => fault.blame(),
             Self::Connect { .. } => Blame::Link,
             Self::Statement(StatementError::Server(_) | StatementError::DeadlineExceeded) => Blame::Server,
             Self::Tls(_) => Blame::Peer,

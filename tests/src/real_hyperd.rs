@@ -11,10 +11,16 @@ use hyperwire_blocking::core::wire::TransactionStatus;
 use hyperwire_blocking::hyperd::{
     Authentication, Environment, Hyperd, Listen, Settings, StartError, locate_or_install,
 };
-use hyperwire_blocking::{Client, Config, Error};
+use hyperwire_blocking::{Client, Config, Error, Rows};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+/// Takes hyperd hours, and sends nothing before its end.
+pub const CROSS_JOIN: &str = "SELECT count(*) \
+    FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y) WHERE (x * 7 + y * 13) % 1000003 = 5";
+/// Some 400 MB: more than all the buffers on its way can hold.
+pub const MANY_ROWS: &str = "SELECT i, i * 2, 'some text' AS c FROM generate_series(1, 10000000) s(i)";
 
 /// A hyperd that ends with this value, and a folder for its files that goes too.
 #[derive(Debug)]
@@ -105,7 +111,8 @@ impl RealHyperd {
         let path = self.folder().join(name);
         let path = path.to_str().expect("temporary folders have UTF-8 names").to_owned();
         let mut client = self.connect();
-        client.execute(&format!("CREATE DATABASE \"{path}\"")).expect("hyperd makes a database");
+        let quoted = path.replace('"', "\"\"");
+        client.execute(&format!("CREATE DATABASE \"{quoted}\"")).expect("hyperd makes a database");
         client.close().expect("hyperd lets go of it");
         path
     }
@@ -133,6 +140,15 @@ impl RealHyperd {
     pub fn processor_time(&self) -> Duration {
         let ticks: u64 = self.stat().split(' ').skip(11).take(2).flat_map(str::parse::<u64>).sum();
         Duration::from_millis(ticks * 1000 / clock_ticks_per_second())
+    }
+
+    /// Waits until it has used 200 ms more of processor time: a statement runs.
+    ///
+    /// # Panics
+    /// When it has not after 20 s.
+    pub fn wait_until_it_computes(&self) {
+        let enough = self.processor_time() + Duration::from_millis(200);
+        wait_until("hyperd computes", Duration::from_secs(20), || self.processor_time() >= enough);
     }
 
     /// Kills it: nothing that is not in a file yet will be.
@@ -198,13 +214,13 @@ pub fn value<T: for<'a> FromValue<'a>>(client: &mut Client, sql: &str) -> T {
 /// # Panics
 /// When it fails, returns more columns, or a value is of another type.
 pub fn values<T: for<'a> FromValue<'a>>(client: &mut Client, sql: &str) -> Vec<T> {
-    let failed = |error| panic!("{}: {error}", excerpt(sql));
-    let rows = client.query(sql).unwrap_or_else(failed);
-    let values = rows.map(|row| {
-        assert_eq!(row.len(), 1, "{} returns one column", excerpt(sql));
-        Ok::<_, Error>(row.get(0)?)
-    });
-    values.unwrap_or_else(failed)
+    let read = |rows: Rows<'_>| {
+        rows.map(|row| {
+            assert_eq!(row.len(), 1, "{} returns one column", excerpt(sql));
+            Ok::<_, Error>(row.get(0)?)
+        })
+    };
+    client.query(sql).and_then(read).unwrap_or_else(|error| panic!("{}: {error}", excerpt(sql)))
 }
 
 /// As much of a statement as one wants to read.

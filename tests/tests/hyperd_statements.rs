@@ -1,7 +1,7 @@
 //! Statements and their results, against the real hyperd.
 #![cfg(target_os = "linux")]
 
-use hyperwire_blocking::core::row::{DecodeError, Type, ValueError};
+use hyperwire_blocking::core::row::{DecodeErrorKind, Type, ValueError};
 use hyperwire_blocking::core::session::{Blame, Misuse, ServerBlame, StatementError};
 use hyperwire_blocking::{Client, Error};
 use hyperwire_tests::real_hyperd::{RealHyperd, assert_usable, sqlstate, value, values};
@@ -292,12 +292,14 @@ fn a_value_of_another_type_is_refused_and_reading_goes_on() {
     let row = rows.next().unwrap().unwrap();
 
     let error = row.get::<i32>("word").unwrap_err();
-    let DecodeError::Value(value) = &error else { panic!("{error:?}") };
+    let DecodeErrorKind::Value(value) = error.kind() else { panic!("{error:?}") };
     assert_eq!((value.index, &*value.name, &value.error), (0, "word", &ValueError::WrongType));
-    let DecodeError::Value(value) = row.get::<i32>("nothing").unwrap_err() else { panic!() };
+    let error = row.get::<i32>("nothing").unwrap_err();
+    let DecodeErrorKind::Value(value) = error.kind() else { panic!("{error:?}") };
     assert_eq!(value.error, ValueError::Null);
-    assert!(matches!(row.get::<i32>("missing"), Err(DecodeError::NoSuchColumn { .. })));
-    assert!(matches!(row.get::<i32>(2), Err(DecodeError::NoSuchColumn { .. })));
+    for error in [row.get::<i32>("missing").unwrap_err(), row.get::<i32>(2).unwrap_err()] {
+        assert!(matches!(error.kind(), DecodeErrorKind::NoSuchColumn { .. }), "{error:?}");
+    }
     assert_eq!(row.get::<Option<i32>>("nothing").unwrap(), None);
     assert_eq!(row.get::<&str>("word").unwrap(), "x");
     drop(rows);

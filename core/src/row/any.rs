@@ -181,17 +181,24 @@ fn write_hex(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 /// What the value in it would be as a parameter. NULL and arrays are declared as nothing; arrays are written as text.
 impl ToParameter for AnyValue {
     fn type_oid(&self) -> u32 {
-        self.parameter().map_or(0, ToParameter::type_oid)
+        match self {
+            Self::Oid(_) => Type::Oid.oid(),
+            _ => self.parameter().map_or(0, ToParameter::type_oid),
+        }
     }
 
     fn format(&self) -> Format {
-        self.parameter().map_or(Format::Text, ToParameter::format)
+        match self {
+            Self::Oid(_) => Format::HyperBinary,
+            _ => self.parameter().map_or(Format::Text, ToParameter::format),
+        }
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        match self.parameter() {
-            Some(value) => value.write(out),
-            None => super::parameter::write_text(self, out),
+        match (self, self.parameter()) {
+            (Self::Oid(oid), _) => out.extend_from_slice(&oid.to_le_bytes()),
+            (_, Some(value)) => value.write(out),
+            (_, None) => super::parameter::write_text(self, out),
         }
     }
 
@@ -201,10 +208,11 @@ impl ToParameter for AnyValue {
 }
 
 impl AnyValue {
-    /// `None` for what has no parameter of its own: NULL and arrays.
+    /// `None` for what has no parameter of its own: NULL and arrays, and `oid`, since a `u32` is a `bigint` there, from
+    /// which Hyper has no cast to `oid`.
     fn parameter(&self) -> Option<&dyn ToParameter> {
         Some(match self {
-            Self::Null | Self::Array(_) => return None,
+            Self::Null | Self::Oid(_) | Self::Array(_) => return None,
             Self::Bool(value) => value,
             Self::SmallInt(value) => value,
             Self::Integer(value) => value,
@@ -219,7 +227,6 @@ impl AnyValue {
             Self::Timestamp(value) => value,
             Self::TimestampTz(value) => value,
             Self::Interval(value) => value,
-            Self::Oid(value) => value,
             Self::Uuid(value) => value,
             Self::Geography(value) => value,
         })

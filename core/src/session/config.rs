@@ -71,7 +71,11 @@ pub struct WeakPasswords {
 pub struct Password(String);
 
 impl Password {
-    /// Takes the password as the server knows it. SCRAM hashes its UTF-8 bytes unchanged: Hyper does not normalise.
+    /// Takes the password as the server knows it; SCRAM hashes its UTF-8 bytes unchanged.
+    ///
+    /// Hyper hashes them unchanged too, with one exception: where RFC 4013 allows the whole password, Hyper takes a
+    /// blank for each space that is not ASCII (U+00A0, U+3000 ...) and leaves out what RFC 3454 maps to nothing (U+00AD,
+    /// U+FE0F ...). It does not normalise to NFKC. A password with such characters has to be given as Hyper knows it.
     pub fn new(password: impl Into<String>) -> Self {
         Self(password.into())
     }
@@ -105,6 +109,15 @@ impl Config {
             abandon_patience: Duration::from_millis(20),
             abandon_budget: 1 << 20,
         }
+    }
+
+    /// The statement that lets go of the database, if there is one. Once it is answered, what was committed is in the
+    /// file, unless another session still has the database open. The end of the connection does the same, but the
+    /// server closes its side before it has written the file (it was killed right then: the table was missing).
+    #[must_use]
+    pub fn detach(&self) -> Option<String> {
+        let quoted = self.database.as_ref()?.replace('"', "\"\"");
+        Some(alloc::format!("DETACH DATABASE \"{quoted}\""))
     }
 
     /// Appends the parameters of the StartupMessage.

@@ -129,6 +129,9 @@ impl Session {
     /// Prepares a statement under a name that the session chooses. `types` gives each `$n` a type; Hyper refuses a
     /// statement that has more `$n` than types. 0 lets Hyper infer it, and then only text is safe as its value.
     ///
+    /// `numeric` and its array are sent as 0: Hyper takes a declared one for numeric(1, 0) and silently rounds its
+    /// values.
+    ///
     /// # Errors
     /// As for [`Session::query`].
     pub fn prepare(
@@ -142,7 +145,7 @@ impl Session {
         if types.len() > i16::MAX as usize {
             return Err(Misuse::TooManyParameters { count: types.len() });
         }
-        let types: Vec<_> = types.iter().map(|oid| oid.to_be_bytes()).collect();
+        let types: Vec<_> = types.iter().map(|oid| declared(*oid).to_be_bytes()).collect();
         let name = alloc::format!("hyperwire_{}", self.next_id);
         let id = self.submit(options, steps::PREPARE, out, |out| {
             FrontendMessage::Parse {
@@ -300,6 +303,14 @@ mod steps {
     pub(super) const EXECUTE: &[Step] = &[Step::BindComplete, Step::Result, Step::Ready];
     pub(super) const CLOSE: &[Step] = &[Step::CloseComplete, Step::Ready];
     pub(super) const SYNC: &[Step] = &[Step::Ready];
+}
+
+/// The type to declare for a parameter: none for what Hyper would take for something else.
+fn declared(oid: u32) -> u32 {
+    match Type::from_oid(oid) {
+        Type::Numeric | Type::NumericArray => 0,
+        _ => oid,
+    }
 }
 
 fn put_bind(statement: &str, parameters: &Parameters, result_formats: &[[u8; 2]], out: &mut Vec<u8>) {

@@ -131,6 +131,8 @@ impl SqlState {
     pub const QUERY_CANCELED: Self = Self(*b"57014");
     /// `42501`: the login was refused (wrong user or password), or a file may not be touched.
     pub const INSUFFICIENT_PRIVILEGE: Self = Self(*b"42501");
+    /// `3D000`: no database of that name is attached to the session.
+    pub const INVALID_CATALOG_NAME: Self = Self(*b"3D000");
     /// `40001`: another transaction changed the same rows; try again.
     pub const SERIALIZATION_FAILURE: Self = Self(*b"40001");
     /// `55006`: the database file is in use, often by another hyperd.
