@@ -238,7 +238,9 @@ impl Connection {
         self.dead(fault)
     }
 
+    /// Nothing more is to be heard here. A server that still works for this session is to learn that.
     fn dead(&mut self, fault: Fault) -> Error {
+        self.stream.close();
         let source = self.lost.as_ref().map(|error| io::Error::new(error.kind(), error.to_string()));
         Error::Session { fault, source: source.filter(|_| self.link_is_gone()) }
     }
