@@ -50,7 +50,7 @@ impl Client {
     /// # Errors
     /// The statement failed before its first row, or the connection is lost.
     pub fn query(&mut self, sql: &str) -> Result<Rows<'_>, Error> {
-        let options = self.options();
+        let options = self.options()?;
         let id = self.connection.session.query(sql, options, &mut self.connection.out)?;
         Rows::start(&mut self.connection, id)
     }
@@ -60,7 +60,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<Rows<'_>, Error> {
-        let (parameters, options) = (Parameters::new(parameters)?, self.options());
+        let (parameters, options) = (Parameters::new(parameters)?, self.options()?);
         let Connection { session, out, .. } = &mut self.connection;
         let id = session.query_params(sql, &parameters, None, options, out)?;
         Rows::start(&mut self.connection, id)
@@ -108,9 +108,9 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
+        let options = self.options()?;
         self.close_buried()?;
         let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
-        let options = self.options();
         let id = self.connection.session.prepare(sql, &types, options, &mut self.connection.out)?;
         let mut outcome = None;
         loop {
@@ -137,7 +137,7 @@ impl Client {
         if !self.graveyard.is_of(statement) {
             return Err(Error::ForeignStatement);
         }
-        let (parameters, options) = (Parameters::new(parameters)?, self.options());
+        let (parameters, options) = (Parameters::new(parameters)?, self.options()?);
         let Connection { session, out, .. } = &mut self.connection;
         let id = session.execute(&statement.prepared, &parameters, options, out)?;
         Rows::start(&mut self.connection, id)
@@ -171,6 +171,7 @@ impl Client {
     /// # Errors
     /// It does not answer within `timeout`, or the connection is lost; the client is of no use then.
     pub fn ping(&mut self, timeout: Duration) -> Result<(), Error> {
+        self.connection.catch_up()?;
         let deadline = self.connection.deadline_in(Some(timeout));
         let options = RequestOptions::default().deadline(deadline);
         let id = self.connection.session.sync(options, &mut self.connection.out)?;
@@ -274,8 +275,10 @@ impl Client {
         Ok(())
     }
 
-    fn options(&self) -> RequestOptions {
-        RequestOptions::default().deadline(self.connection.deadline_in(self.statement_timeout))
+    /// What is said about a request that starts now.
+    fn options(&mut self) -> Result<RequestOptions, Error> {
+        self.connection.catch_up()?;
+        Ok(RequestOptions::default().deadline(self.connection.deadline_in(self.statement_timeout)))
     }
 }
 

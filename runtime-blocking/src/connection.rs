@@ -63,6 +63,28 @@ impl Connection {
         }
     }
 
+    /// Hears, without waiting, what came since the last request: a server that nobody asked has nothing to say but
+    /// notices and goodbye, and nothing else may pass for the answer to the next request. After a goodbye it is
+    /// certain that the next request was never sent.
+    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
+        if let Some(fault) = self.session.fault() {
+            let fault = fault.clone();
+            return Err(self.dead(fault));
+        }
+        self.take_news()?;
+        if self.read()? { self.take_news() } else { Ok(()) }
+    }
+
+    fn take_news(&mut self) -> Result<(), Error> {
+        loop {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(event)) => drop(self.act_upon(event)?),
+                Ok(None) => return Ok(()),
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+    }
+
     /// Waits for the next event that is for the caller.
     #[inline]
     pub(crate) fn next_event(&mut self) -> Result<Event, Error> {
@@ -238,7 +260,9 @@ impl Connection {
         self.dead(fault)
     }
 
+    /// Nothing more is to be heard here. A server that still works for this session is to learn that.
     fn dead(&mut self, fault: Fault) -> Error {
+        self.stream.close();
         let source = self.lost.as_ref().map(|error| io::Error::new(error.kind(), error.to_string()));
         Error::Session { fault, source: source.filter(|_| self.link_is_gone()) }
     }

@@ -39,7 +39,7 @@ pub enum Error {
     },
     /// The call makes no sense; nothing was sent.
     #[error(transparent)]
-    Misuse(#[from] Misuse),
+    Misuse(Misuse),
     /// The parameters do not fit the protocol; nothing was sent.
     #[error(transparent)]
     Parameters(#[from] ParameterError),
@@ -110,6 +110,16 @@ impl Error {
             | Self::RolledBack
             | Self::ForeignStatement
             | Self::NoCancelKey => Blame::Caller,
+        }
+    }
+}
+
+/// A dead session is not the caller's mistake: each call says why it is dead.
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        match misuse {
+            Misuse::Dead(fault) => fault.into(),
+            misuse => Self::Misuse(misuse),
         }
     }
 }

@@ -25,7 +25,8 @@ impl Ready {
 /// A connection to the server.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    socket: Socket,
+    /// `None` once it was closed.
+    socket: Option<Socket>,
     #[cfg(feature = "tls")]
     tls: Option<TlsStream>,
 }
@@ -33,7 +34,7 @@ pub(crate) struct Stream {
 impl Stream {
     pub(crate) fn new(socket: Socket) -> Self {
         Self {
-            socket,
+            socket: Some(socket),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -42,29 +43,36 @@ impl Stream {
     /// Reads without waiting; `Ok(0)` is the end of the file.
     #[inline]
     pub(crate) fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let mut socket = open(&self.socket)?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            return tls.read(&self.socket, space);
+            return tls.read(socket, space);
         }
-        (&self.socket).read(space)
+        socket.read(space)
     }
 
     /// Writes without waiting.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut socket = open(&self.socket)?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            return tls.write(&self.socket, bytes);
+            return tls.write(socket, bytes);
         }
-        (&self.socket).write(bytes)
+        socket.write(bytes)
     }
 
     /// Sends what TLS holds back.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
-            return tls.flush(&self.socket);
+            return tls.flush(open(&self.socket)?);
         }
         Ok(())
+    }
+
+    /// Closes the connection: the server is to learn at once that nobody listens any more.
+    pub(crate) fn close(&mut self) {
+        self.socket = None;
     }
 
     /// Waits until the socket is ready for what is wanted, or the deadline passes. An error or a hang-up counts as
@@ -73,7 +81,7 @@ impl Stream {
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, wanted.readable);
         flags.set(PollFlags::OUT, wanted.writable || self.holds_back());
-        let mut sockets = [PollFd::new(&self.socket, flags)];
+        let mut sockets = [PollFd::new(open(&self.socket)?, flags)];
         // Longer than a year is for ever; the loop above waits again.
         let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
         let timeout = left.and_then(|left| Timespec::try_from(left).ok());
@@ -101,7 +109,7 @@ impl Stream {
     pub(crate) fn start_tls(&mut self, config: &Config, deadline: Instant) -> io::Result<()> {
         let mut tls = TlsStream::new(config)?;
         while tls.is_handshaking() {
-            let wanted = tls.handshake(&self.socket)?;
+            let wanted = tls.handshake(open(&self.socket)?)?;
             if tls.is_handshaking() {
                 let ready = self.wait(wanted, Some(deadline))?;
                 if !ready.readable && !ready.writable && Instant::now() >= deadline {
@@ -122,4 +130,8 @@ impl Stream {
     pub(crate) fn start_tls(&mut self, _: &Config, _: Instant) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this build has no TLS; enable the feature `tls`"))
     }
+}
+
+fn open(socket: &Option<Socket>) -> io::Result<&Socket> {
+    socket.as_ref().ok_or_else(|| io::ErrorKind::NotConnected.into())
 }

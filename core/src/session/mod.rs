@@ -379,9 +379,18 @@ impl Session {
         self.handle_link_loss(LinkLoss::Eof)
     }
 
-    /// Says that the connection is gone.
+    /// Says that the connection is gone. If the server closed it behind an ErrorResponse, instead of ReadyForQuery,
+    /// that error is the reason.
     pub fn handle_link_loss(&mut self, loss: LinkLoss) -> Fault {
-        self.die(Fault::Link { loss, request_open: self.active.is_some() })
+        let active = self.active.as_mut();
+        // A Sync runs nothing.
+        let request_open = active.as_ref().is_some_and(|active| !active.bare_sync);
+        let refusal = active.and_then(|active| active.refusal.take());
+        self.die(match (loss, refusal) {
+            (LinkLoss::Eof | LinkLoss::Reset, Some(error)) => Fault::Refused(error),
+            _ if matches!(self.phase, Phase::Closing) => Fault::Closed,
+            _ => Fault::Link { loss, request_open },
+        })
     }
 
     /// Appends Terminate: the session wants nothing any more, and the driver closes the connection once it is written.
@@ -405,7 +414,11 @@ impl Session {
     /// Why the session is dead, if it is.
     #[must_use]
     pub fn fault(&self) -> Option<&Fault> {
-        if let Phase::Dead(fault) = &self.phase { Some(fault) } else { None }
+        match &self.phase {
+            Phase::Dead(fault) => Some(fault),
+            Phase::Closing => Some(&Fault::Closed),
+            _ => None,
+        }
     }
 
     /// Whether a transaction is open, as of the last finished request.

@@ -1,11 +1,12 @@
 //! Requests: what callers ask for, how it is put on the wire, what answer each expects.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::cancel::CancelReason;
 use super::response::{Step, Streaming};
-use super::{Event, Fault, Misuse, Phase, Prepared, RequestId, Session, StatementError};
+use super::{Event, Fault, Misuse, Phase, Prepared, RequestId, ServerError, Session, StatementError};
 use crate::buffer::OutBuf;
 use crate::row::{Columns, Parameters, Type};
 use crate::time::Instant;
@@ -59,6 +60,8 @@ pub(super) struct Active {
     pub(super) format: Option<Format>,
     /// A statement that is being prepared.
     pub(super) statement: Option<Prepared>,
+    /// What the server said when it failed the request.
+    pub(super) refusal: Option<Box<ServerError>>,
     /// Rows that the caller wants.
     pub(super) demand: u64,
     /// The rest of the answer is thrown away: the caller has gone, or the statement failed on this side.

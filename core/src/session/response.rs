@@ -64,6 +64,7 @@ impl Active {
             prepared: false,
             format: None,
             statement: None,
+            refusal: None,
             demand: 0,
             discard: false,
             patience: None,
@@ -89,9 +90,11 @@ impl Active {
         self.steps = self.steps.get(1..).unwrap_or_default();
     }
 
-    fn failed(&mut self) {
+    fn failed(&mut self, error: ServerError) -> Event {
         self.streaming = Streaming::Nothing;
         self.steps = &[Step::Ready];
+        self.refusal = Some(error.clone().into());
+        self.failure(error)
     }
 }
 
@@ -106,10 +109,7 @@ impl Session {
         let id = active.id;
         let step = active.steps.first().copied().unwrap_or(Step::Ready);
         let event = match (active.streaming, step, message) {
-            (_, _, BackendMessage::ErrorResponse(report)) => {
-                active.failed();
-                active.failure(ServerError::new(report))
-            }
+            (_, _, BackendMessage::ErrorResponse(report)) => active.failed(ServerError::new(report)),
             (_, Step::Ready, BackendMessage::ReadyForQuery(status)) => return Ok(self.finish(status, out)),
             (Streaming::Nothing, Step::Results, BackendMessage::ReadyForQuery(status)) if active.answered => {
                 return Ok(self.finish(status, out));

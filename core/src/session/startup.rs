@@ -87,7 +87,8 @@ impl Session {
             (_, BackendMessage::ErrorResponse(report)) => {
                 return Err(Fault::Refused(ServerError::new(report).into()));
             }
-            (Login::In, BackendMessage::BackendKeyData(key)) => self.key = Some(key),
+            // A second one would turn every cancel against somebody else's session.
+            (Login::In, BackendMessage::BackendKeyData(key)) if self.key.is_none() => self.key = Some(key),
             (Login::In, BackendMessage::ReadyForQuery(transaction)) => {
                 self.enter_ready(transaction, out);
                 return Ok(Some(Event::Ready));
