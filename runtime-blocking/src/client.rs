@@ -270,7 +270,11 @@ impl Client {
     fn close_buried(&mut self) -> Result<(), Error> {
         for name in self.graveyard.take() {
             let id: RequestId = self.connection.session.close_statement(&name, &mut self.connection.out)?;
-            self.connection.finish(id)?;
+            // A statement that the server does not know any more is as good as closed.
+            match self.connection.finish(id) {
+                Ok(()) | Err(Error::Statement(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }
