@@ -11,6 +11,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod buffer;
+pub mod control;
 pub mod hyperd;
 pub mod liveness;
 pub mod row;
