@@ -9,7 +9,7 @@ use super::{Incarnation, Mac, Nonce};
 const MAX_WORD: usize = 256;
 
 /// A request line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Command {
     /// Who are you?

@@ -1,6 +1,7 @@
 //! Proofs that a peer can read the record.
 
 use core::fmt;
+use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac as _};
@@ -21,6 +22,12 @@ impl PartialEq for Mac {
 }
 
 impl Eq for Mac {}
+
+impl Hash for Mac {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl fmt::Display for Mac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

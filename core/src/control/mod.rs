@@ -31,7 +31,9 @@ mod incarnation;
 mod line;
 mod lock_body;
 mod mac;
+mod mutant;
 mod place;
+mod probe;
 mod record;
 mod reply;
 mod start_report;
@@ -44,10 +46,14 @@ pub use incarnation::{Incarnation, Nonce, NotHex, Secret};
 pub use line::{LineDecoder, LineError, MAX_LINE};
 pub use lock_body::{LockBody, Process};
 pub use mac::{Mac, Transcript};
+#[doc(hidden)]
+pub use mutant::Mutant;
+pub(crate) use mutant::Mutation;
 pub use place::{
     BASE_PORT, DAEMON_LOCK, ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, PORT_SPAN, Ports, RECORD,
     SPAWN_LOCK, STATE_DIR_NAME, idle_timeout, socket_folder, temporary_record,
 };
+pub use probe::{LockTest, LockTry, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, RecordRead, SystemError};
 pub use record::{Advertised, Phase, Record, RecordError, VERSION};
 pub use reply::{DrainReason, Reply};
 pub use start_report::StartReport;

@@ -10,7 +10,7 @@ use super::{Incarnation, Mac, Nonce, Phase, VERSION};
 const TOKEN: &str = "hyperdb-mcp";
 
 /// A reply line, or a pushed one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reply {
     /// To PING.

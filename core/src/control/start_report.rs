@@ -36,6 +36,9 @@ pub enum StartReport {
     /// The hyperd of a daemon that died does not end.
     #[error("the hyperd of a daemon that died is still running and holds the lock; end that process")]
     Orphan,
+    /// It was told to stop.
+    #[error("the daemon was told to stop before it was ready")]
+    Stopped,
 }
 
 impl StartReport {
@@ -51,6 +54,7 @@ impl StartReport {
             Self::EngineFailed(why) => format!("FAILED engine {}\n", text(why)),
             Self::StateFolder(why) => format!("FAILED state-folder {}\n", text(why)),
             Self::Orphan => "FAILED orphan\n".into(),
+            Self::Stopped => "FAILED stopped\n".into(),
         }
     }
 
@@ -70,6 +74,7 @@ impl StartReport {
             "engine" => Self::EngineFailed(detail.into()),
             "state-folder" => Self::StateFolder(detail.into()),
             "orphan" => Self::Orphan,
+            "stopped" => Self::Stopped,
             _ => return None,
         })
     }

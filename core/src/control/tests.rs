@@ -160,6 +160,7 @@ fn a_start_report_reads_back_what_it_writes() {
         StartReport::EngineFailed("no such file".into()),
         StartReport::StateFolder("read-only".into()),
         StartReport::Orphan,
+        StartReport::Stopped,
     ] {
         assert_eq!(StartReport::parse(&report.to_line()), Some(report));
     }
