@@ -1,3 +1,5 @@
 //! # hyperwire-tests
 //!
 //! What the tests of every runtime share.
+
+pub mod explorer;

@@ -36,17 +36,16 @@ impl Election {
         self.busy
     }
 
-    /// The daemon's hyperd looks dead from here. The daemon is told and finds out for itself; one that knows no leases
-    /// is looked for afresh.
+    /// The daemon's hyperd looks dead from here. The daemon is told, and finds out for itself; meanwhile this client looks
+    /// again, and gets the lease back with the endpoint of a hyperd that runs.
     pub fn report(&mut self, reason: &str, now: Instant) {
         let Step::Adopted { record, lease, .. } = &self.step else { return };
         if lease.is_some() {
             let generation = record.advertised.as_ref().map_or(0, |own| own.generation);
             self.effects
                 .push_back(Effect::Say(Command::Report2 { generation, reason: String::from(reason) }));
-        } else {
-            self.lose(now);
         }
+        self.lose(now);
     }
 
     /// A line that arrived on the open connection. Lines that answer nothing and mean nothing are ignored.

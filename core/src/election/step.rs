@@ -216,7 +216,8 @@ impl Election {
             self.hang_up();
             return self.without_record();
         }
-        if phase != control::Phase::Ready {
+        // A record of an earlier generation names an endpoint that is gone; the next one is on its way.
+        if phase != control::Phase::Ready || generation != own.generation {
             return self.wait(Obstacle::NotReady, now);
         }
         self.look_lower(None, record, now);
