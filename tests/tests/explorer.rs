@@ -1,9 +1,14 @@
-//! Every interleaving, within bounds that are cheap enough for every change.
+//! Every interleaving of the election, within bounds that are cheap enough for every change.
 
-use hyperwire_tests::explorer::{Base, Bounds, Limits, Report, Town, explore};
+use std::collections::BTreeSet;
 
-fn run(name: &str, bounds: Bounds) -> Report {
-    let report = explore(&Town { bounds }, Limits { states: 20_000_000, all: false });
+use hyperwire_tests::explorer::{Limits, Model, Report, Town, explore, plan, replay};
+
+const STATES: usize = 30_000_000;
+
+/// Explores a world that must be without fault, and says how large it was.
+fn proves(name: &str, town: &Town) -> Report {
+    let report = explore(town, Limits { states: STATES, all: false });
     println!(
         "{name}: {} states, {} transitions, {} at rest, longest run {:?}, {:.1} s",
         report.states,
@@ -13,87 +18,95 @@ fn run(name: &str, bounds: Bounds) -> Report {
         report.time.as_secs_f64()
     );
     if let Some(counterexample) = &report.counterexample {
-        println!("{counterexample}");
+        panic!("{name}: {counterexample}");
     }
+    assert!(report.complete, "{name}: more than {STATES} states");
+    assert!(report.longest.is_some(), "{name}: some run never ends");
+    assert!(report.rest > 0, "{name}: no run ends");
     report
 }
 
-#[test]
-fn two_clients_without_faults() {
-    let report = run("2 clients", Bounds::new(2));
-    println!("{:#?}", report.census);
-    assert!(report.counterexample.is_none() && report.longest.is_some());
+fn prove_all(worlds: Vec<plan::Named>) -> (usize, BTreeSet<&'static str>) {
+    let (mut states, mut kinds) = (0, BTreeSet::new());
+    for (name, bounds) in worlds {
+        let report = proves(&name, &Town { bounds });
+        states += report.states;
+        kinds.extend(report.census.keys());
+    }
+    (states, kinds)
 }
 
 #[test]
-fn probe_configs() {
-    let mut bounds = Bounds::new(2);
-    (bounds.faults.crashes, bounds.faults.kills, bounds.faults.stops, bounds.faults.slow) = (2, 1, 1, 1);
-    run("2 clients, c2 k1 s1 slow1", bounds.clone());
-    let mut b = Bounds::new(2);
-    b.faults.freezes = 1;
-    run("2, freeze", b);
-    let mut b = Bounds::new(2);
-    b.faults.record_deletions = 1;
-    run("2, record deleted", b);
-    let mut b = Bounds::new(2);
-    b.faults.folder_deletions = 1;
-    run("2, folder deleted", b);
-    let mut b = Bounds::new(2);
-    b.faults.disk_full = 1;
-    run("2, disk full", b);
-    let mut b = Bounds::new(2);
-    b.faults.engine_crashes = 1;
-    run("2, engine crash", b);
-    let mut b = Bounds::new(2);
-    b.faults.engine_hangs = 1;
-    b.faults.reports = 1;
-    run("2, engine hangs, report", b);
-    let mut b = Bounds::new(2);
-    b.faults.engine_failures = 1;
-    run("2, engine failures", b);
-    let mut b = Bounds::new(2);
-    b.faults.idles = 1;
-    run("2, idle", b);
-    let mut b = Bounds::new(2);
-    b.faults.stale_stops = 1;
-    run("2, stale stop", b);
-    let mut b = Bounds::new(2);
-    b.faults.impostors = 1;
-    b.faults.crashes = 1;
-    run("2, impostor", b);
-    let mut b = Bounds::new(2);
-    b.faults.listener_losses = 1;
-    run("2, listener loss", b);
-    let mut b = Bounds::new(2);
-    b.inherit = false;
-    b.faults.crashes = 1;
-    run("2, no inherit", b);
-    let mut b = Bounds::new(2);
-    b.leave = true;
-    run("2, leave", b);
-    for base in [Base::Foreign, Base::Mute] {
-        let mut b = Bounds::new(2);
-        b.base = base;
-        b.faults.crashes = 1;
-        run("2, base taken, crash", b);
+fn no_invariant_breaks_in_any_small_world_and_every_kind_of_transition_is_taken() {
+    let (_, kinds) = prove_all(plan::small());
+
+    let known: BTreeSet<_> = plan::KINDS.iter().copied().collect();
+    assert_eq!(known.difference(&kinds).collect::<Vec<_>>(), Vec::<&&str>::new(), "never taken");
+    assert_eq!(kinds.difference(&known).collect::<Vec<_>>(), Vec::<&&str>::new(), "not in the list");
+}
+
+#[test]
+fn no_invariant_breaks_in_half_a_million_states_and_every_run_ends() {
+    let (states, _) = prove_all(plan::every_change());
+
+    assert!(states >= 500_000, "{states} states only");
+}
+
+#[test]
+#[ignore = "takes minutes and gigabytes; for the night"]
+fn no_invariant_breaks_in_ten_million_states_and_every_run_ends() {
+    let (states, _) = prove_all(plan::nightly());
+
+    assert!(states >= 10_000_000, "{states} states only");
+}
+
+#[test]
+fn a_cold_start_without_faults_starts_exactly_one_daemon() {
+    // The bound of L4 is one daemon, and one more for whatever goes wrong.
+    let town = Town { bounds: hyperwire_tests::explorer::Bounds::new(3) };
+
+    proves("3 clients", &town);
+}
+
+#[test]
+fn the_superseded_design_loses_records_daemons_and_queries() {
+    let (name, bounds) = plan::superseded(2);
+
+    let report = explore(&Town { bounds }, Limits { states: STATES, all: true });
+
+    println!("{name}: {} states, broken: {:?}", report.states, report.broken);
+    for (invariant, meaning) in [
+        ("S14", "two live daemons at rest"),
+        ("S6", "a query is killed by the de-duplication"),
+        ("S4", "a dying daemon deletes its successor's record"),
+        ("S10", "a client deletes the record of a live daemon"),
+        ("L6", "a client rests on a daemon that is gone"),
+    ] {
+        assert!(report.broken.contains_key(invariant), "not found: {meaning}");
     }
-    for ours in [1, 2] {
-        let mut b = Bounds::new(ours);
-        b.legacy_clients = 1;
-        run("mixed ours+1", b);
-    }
-    let mut b = Bounds::new(2);
-    b.legacy_daemon = Some(0);
-    b.legacy_clients = 1;
-    run("mixed 2+1, legacy up", b);
-    for count in [1, 2] {
-        let mut b = Bounds::new(0);
-        b.legacy_clients = count;
-        run("baseline", b);
-    }
-    if std::env::var("BIG").is_ok() {
-        bounds.clients = 3;
-        run("3 clients, c2 k1 s1 slow1", bounds.clone());
-    }
+}
+
+#[test]
+fn a_counterexample_replays_to_the_same_violation() {
+    let (_, bounds) = plan::superseded(2);
+    let town = Town { bounds };
+    let found = explore(&town, Limits { states: STATES, all: false }).counterexample.expect("it has one");
+
+    let (story, broken) = replay(&town, &found.decisions);
+
+    assert_eq!(story, found.story);
+    assert!(broken.contains(&found.violation), "{broken:?}");
+}
+
+#[test]
+fn the_same_world_is_explored_the_same_way_twice() {
+    let (_, bounds) = plan::small().swap_remove(2);
+    let town = Town { bounds };
+    let limits = Limits { states: STATES, all: false };
+
+    let (one, two) = (explore(&town, limits), explore(&town, limits));
+
+    assert_eq!((one.states, one.transitions, one.longest), (two.states, two.transitions, two.longest));
+    assert_eq!(one.census, two.census);
+    assert!(town.actions(&town.initial()).normal > 0);
 }

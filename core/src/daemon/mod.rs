@@ -258,6 +258,20 @@ impl Daemon {
         self.advance(now);
     }
 
+    /// This machine as if nobody were connected to it. For checkers, to which clients are interchangeable.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_peers(&self) -> Self {
+        Self { peers: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// What it knows of one connection. For checkers.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn peer(&self, connection: Connection) -> Option<impl core::hash::Hash + use<>> {
+        self.peers.get(&connection).copied()
+    }
+
     /// The timers that are armed. For checkers.
     #[doc(hidden)]
     pub fn armed(&self) -> impl Iterator<Item = Timer> + use<'_> {

@@ -1,4 +1,4 @@
-//! Are the lock, the record and the ports below still what they should be?
+//! Are the lock, the record and the other ports still what they should be?
 
 use core::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::time::Instant;
 
 /// Pause between checks at first, when other programs that started at the same moment are still starting ...
 const EAGER: Duration = Duration::from_secs(2);
-/// ... for this long, ...
-const EAGER_FOR: Duration = Duration::from_secs(60);
+/// ... for as long as the slowest of them may take, ...
+const EAGER_FOR: Duration = Duration::from_secs(90);
 /// ... and from then on.
 const CALM: Duration = Duration::from_secs(30);
 
@@ -21,8 +21,8 @@ pub(super) struct Watch {
     pub(super) due: bool,
     /// The record is missing, or not ours.
     pub(super) publish: bool,
-    /// The next port below, while a check is on.
-    below: Option<u16>,
+    /// The next port to look at, while a check is on.
+    next: Option<u16>,
     /// Where a record that is not ours says its daemon is.
     claimed: Option<u16>,
 }
@@ -54,10 +54,7 @@ impl Daemon {
             return self.ask(Effect::CheckFiles, Asked::Files);
         }
         // Somebody else's claim first: if it is good, this daemon goes and publishes nothing.
-        if let Some(port) = self.watch.claimed.take() {
-            return self.ask(Effect::Probe { port }, Asked::Rival(port));
-        }
-        if let Some(port) = self.watch.below.take() {
+        if let Some(port) = self.watch.claimed.take().or_else(|| self.watch.next.take()) {
             return self.ask(Effect::Probe { port }, Asked::Rival(port));
         }
         if self.watch.publish {
@@ -78,12 +75,14 @@ impl Daemon {
         {
             self.watch.claimed = Some(record.health_port);
         }
-        self.watch.below = self.next_below(None);
+        self.watch.next = self.next_foreign(None);
     }
 
-    fn next_below(&self, after: Option<u16>) -> Option<u16> {
+    /// The next port that is not its own. An older daemon that found this one silent, while hyperd was starting, went to
+    /// a port above; one that was starting then itself may be below.
+    fn next_foreign(&self, after: Option<u16>) -> Option<u16> {
         let port = self.config.ports.after(after)?;
-        (Some(port) < self.port).then_some(port)
+        if Some(port) == self.port { self.config.ports.after(Some(port)) } else { Some(port) }
     }
 
     pub(super) fn on_rival(&mut self, port: u16, probe: &Probe, now: Instant) {
@@ -91,8 +90,9 @@ impl Daemon {
         if rival && !self.mutation.is(Mutant::LegacyNotYieldedTo) {
             return self.begin_drain(DrainReason::Legacy, now);
         }
-        if self.watch.below.is_none() && Some(port) < self.port {
-            self.watch.below = self.next_below(Some(port));
+        // What the record claimed came out of turn.
+        if self.watch.next.is_none() {
+            self.watch.next = self.next_foreign(Some(port));
         }
     }
 }

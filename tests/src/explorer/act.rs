@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hyperwire_core::control::{
-    Command, Incarnation, LockTest, LockTry, Mac, Nonce, Owner, Phase, Probe, RecordRead, Reply, StopMode,
+    Command, Incarnation, LockTest, LockTry, Mac, Nonce, Owner, Phase, Probe, RecordRead, Reply,
 };
-use hyperwire_core::daemon::{Connection, Daemon};
+use hyperwire_core::daemon::{self, Connection, Daemon};
 use hyperwire_core::election::{self, Answer, Effect, Election, Event, Greeting};
 
 use super::search::Violation;
@@ -26,7 +26,7 @@ const NONCE: Nonce = Nonce([0; 16]);
 pub(super) struct Run<'a> {
     pub(super) bounds: &'a Bounds,
     pub(super) world: World,
-    pub(super) kind: &'static str,
+    pub(super) kinds: Vec<&'static str>,
     pub(super) story: String,
     pub(super) tell: bool,
     pub(super) violations: Vec<Violation>,
@@ -34,13 +34,23 @@ pub(super) struct Run<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(bounds: &'a Bounds, world: World, tell: bool) -> Self {
-        Self { bounds, world, kind: "", story: String::new(), tell, violations: Vec::new() }
+        Self {
+            bounds,
+            world,
+            kinds: Vec::with_capacity(2),
+            story: String::new(),
+            tell,
+            violations: Vec::new(),
+        }
     }
 
     pub(super) fn kind(&mut self, kind: &'static str, story: impl FnOnce() -> String) {
-        self.kind = kind;
+        self.kinds.push(kind);
         if self.tell {
-            self.story = story();
+            if !self.story.is_empty() {
+                self.story.push_str("; ");
+            }
+            self.story.push_str(&story());
         }
     }
 
@@ -74,6 +84,13 @@ impl<'a> Run<'a> {
                     if report.is_some() { "a client reads a report" } else { "a client sees a pipe end" };
                 self.kind(kind, || format!("client {c} reads its pipe: {report:?}"));
                 self.machine(c, |machine| machine.handle_report(report, NOW));
+                let hello = matches!(
+                    self.world.clients[usize::from(c)].pending,
+                    Some(Effect::Hello { .. } | Effect::ReadRecord)
+                );
+                if hello && !self.bounds.fine {
+                    self.client_does(c);
+                }
             }
             Action::ClientTimer(c, timer) => {
                 let kind = match timer {
@@ -84,6 +101,9 @@ impl<'a> Run<'a> {
                 self.kind(kind, || format!("client {c}: {timer}"));
                 self.world.clients[usize::from(c)].edit(|client| client.dirty = false);
                 self.machine(c, |machine| machine.expire(timer, NOW));
+                if timer == election::Timer::Poll && !self.bounds.fine {
+                    self.client_does(c);
+                }
             }
             Action::QueryBegins(c) => self.query_begins(c),
             Action::QueryEnds(c) => {
@@ -102,7 +122,6 @@ impl<'a> Run<'a> {
             Action::Report(c) => {
                 self.world.left.reports -= 1;
                 self.kind("a client reports hyperd", || format!("client {c} reports a hyperd that is well"));
-                self.world.clients[usize::from(c)].edit(|client| client.dirty = false);
                 self.machine(c, |machine| machine.report("?", NOW));
             }
             Action::RecordIsDeleted => {
@@ -126,6 +145,30 @@ impl<'a> Run<'a> {
             Action::LegacyClientGivesUp(c) => self.legacy_client_gives_up(c),
             Action::LegacyDaemonDoes(d) => self.legacy_daemon_does(d),
             action => self.daemon_action(action),
+        }
+    }
+
+    /// Does what comes next as part of this step, if nobody can tell: what led to it is seen by nobody else, or it shows
+    /// the same whatever the others do. Every interleaving that is left out has the same outcome as one that is not.
+    pub(super) fn finish(&mut self) {
+        if self.bounds.fine {
+            return;
+        }
+        let ours_only = self.bounds.ours_only();
+        for c in 0..self.world.clients.len() {
+            // No port shows a client anything where there is nobody but us.
+            while ours_only && matches!(self.world.clients[c].pending, Some(Effect::Probe { .. })) {
+                self.client_does(c as u8);
+            }
+        }
+        for d in 0..self.world.daemons.len() {
+            // While one starts or serves, the other ports are as they were: only the holder of the lock listens.
+            while ours_only
+                && !self.world.daemons[d].frozen
+                && matches!(self.world.daemons[d].pending, Some(daemon::Effect::Probe { .. }))
+            {
+                self.daemon_does(d as u8);
+            }
         }
     }
 
@@ -173,6 +216,7 @@ impl<'a> Run<'a> {
     fn on_event(&mut self, c: u8, event: &Event) {
         match event {
             Event::Adopted { record, lease: Some(_) } => {
+                self.world.clients[usize::from(c)].edit(|client| client.dirty = true);
                 let d = record.pid as u8;
                 self.also(|| format!("client {c} adopts daemon {d}"));
                 if record.incarnation() != Some(Incarnation([d; 16])) {
@@ -209,7 +253,7 @@ impl<'a> Run<'a> {
             client.pending = None;
             client.report = None;
             client.child = None;
-            client.dirty = false;
+            client.dirty = true;
             client.queries = 0;
         });
     }
@@ -250,7 +294,7 @@ impl<'a> Run<'a> {
             .is_some_and(|engine| generation.is_none_or(|generation| generation == engine.generation));
         if !runs {
             self.kind("a session cannot be opened", || format!("client {c} finds no hyperd and says so"));
-            self.world.clients[index].edit(|client| client.dirty = false);
+            self.world.clients[index].edit(|client| client.reported = true);
             return self.machine(c, |machine| machine.report("refused", NOW));
         }
         self.kind("a query begins", || format!("client {c} begins a query on daemon {d}"));
@@ -259,7 +303,10 @@ impl<'a> Run<'a> {
                 engine.busy |= 1 << c;
             }
         });
-        self.world.clients[index].edit(|client| client.busy = Some(d));
+        self.world.clients[index].edit(|client| {
+            client.busy = Some(d);
+            client.reported = false;
+        });
         self.machine(c, |machine| {
             let _ = machine.begin();
         });
@@ -459,7 +506,7 @@ impl<'a> Run<'a> {
     /// Starts a daemon of ours.
     fn spawn(&mut self, parent: Option<u8>) -> u8 {
         let d = self.world.daemons.len() as u8;
-        let mut config = hyperwire_core::daemon::Config::new(FOLDER, HOST, process_id(d), "");
+        let mut config = daemon::Config::new(FOLDER, HOST, process_id(d), "");
         config.ports = ports(self.bounds.ports);
         if self.bounds.faults.idles > 0 {
             config.idle = Some(hyperwire_core::time::Duration::from_secs(60));
@@ -499,11 +546,6 @@ impl<'a> Run<'a> {
         let connection = Connection(u32::from(c));
         let Body::Ours(before) = &self.world.daemons[usize::from(d)].body else { return };
         let (phase, draining, leases) = (before.phase(), before.draining(), before.leases());
-        if let Some(Command::StopIf { mode: StopMode::Force, incarnation, .. }) = &command
-            && *incarnation == Incarnation([d; 16])
-        {
-            self.world.daemons[usize::from(d)].edit(|process| process.forced = true);
-        }
         self.daemon_machine(d, |machine| match &command {
             Some(command) => machine.handle_line(connection, command, NOW),
             None => machine.handle_hangup(connection, NOW),

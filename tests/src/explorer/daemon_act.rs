@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use hyperwire_core::control::{
-    Command, Incarnation, LockBody, LockTry, Mac, Nonce, Owner, Phase, StopMode, SystemError,
+    Command, Incarnation, LockBody, LockTry, Mac, Nonce, Owner, Phase, Reply, StopMode, SystemError,
 };
-use hyperwire_core::daemon::{Answer, Connection, Daemon, Effect, EngineProbe, LockWatch};
+use hyperwire_core::daemon::{Answer, Connection, Daemon, Effect, EngineProbe, LockWatch, Timer};
 
 use super::act::{Run, VISITOR};
 use super::slot::Slot;
@@ -19,7 +19,7 @@ impl Run<'_> {
             Action::DaemonFails(d) => self.daemon_fails(d),
             Action::DaemonTimer(d, timer) => {
                 self.kind("a daemon's timer passes", || format!("daemon {d}: {timer}"));
-                if timer == hyperwire_core::daemon::Timer::Idle {
+                if timer == Timer::Idle {
                     self.world.left.idles -= 1;
                     let Body::Ours(machine) = &self.world.daemons[usize::from(d)].body else { return };
                     let leased = machine.leases() > 0;
@@ -30,8 +30,12 @@ impl Run<'_> {
                     }
                     return;
                 }
-                self.world.daemons[usize::from(d)].edit(|process| process.dirty = false);
+                self.world.daemons[usize::from(d)].edit(|process| process.dirty = timer != Timer::SelfCheck);
                 self.daemon_machine(d, |machine| machine.expire(timer, NOW));
+                let checks = matches!(self.world.daemons[usize::from(d)].pending, Some(Effect::CheckFiles));
+                if checks && !self.bounds.fine {
+                    self.daemon_does(d);
+                }
             }
             Action::DaemonSeesEngineEnd(d) => {
                 self.kind("a daemon sees hyperd end", || format!("daemon {d} sees its hyperd end"));
@@ -143,6 +147,12 @@ impl Run<'_> {
                     if let Some(client) = self.world.clients.get_mut(to.0 as usize)
                         && client.link == Some(d)
                     {
+                        // The number of a lease is for the eyes of a person; clients are interchangeable.
+                        let reply = if matches!(reply, Reply::Leased { .. }) {
+                            Reply::Leased { id: 0 }
+                        } else {
+                            reply
+                        };
                         client.edit(|client| client.inbox.push_back(Mail::Line(reply)));
                     }
                 }
@@ -201,8 +211,7 @@ impl Run<'_> {
             process.wrote = false;
             process.engine_ended = false;
             process.mail.clear();
-            process.dirty = false;
-            process.forced = false;
+            process.dirty = true;
             process.published = (0, 0);
             process.engine_starts = 0;
             (process.port.take(), process.parent.take())
@@ -243,7 +252,7 @@ impl Run<'_> {
         self.daemon_machine(d, |machine| machine.handle_answer(answer, NOW));
     }
 
-    fn daemon_does(&mut self, d: u8) {
+    pub(super) fn daemon_does(&mut self, d: u8) {
         let index = usize::from(d);
         let Some(effect) = self.world.daemons[index].edit(|process| process.pending.take()) else { return };
         let answer = match effect {
@@ -303,7 +312,8 @@ impl Run<'_> {
                         process.wrote = true;
                         process.pending = Some(Effect::Publish { record, temporary });
                     });
-                    return;
+                    // Nobody looks at that name.
+                    return if self.bounds.fine { () } else { self.daemon_does(d) };
                 }
                 self.kind("a daemon publishes", || format!("daemon {d} publishes its record"));
                 self.check_publish(d, record.advertised.as_ref().map_or(0, |own| own.generation));

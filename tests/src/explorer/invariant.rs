@@ -27,7 +27,9 @@ impl Run<'_> {
                 }
             }
         }
-        let used = self.bounds.faults.sum() - self.world.left.sum();
+        // A deleted folder takes the spawn lock away as well: each client may start one then.
+        let deletions = usize::from(self.bounds.faults.folder_deletions - self.world.left.folder_deletions);
+        let used = self.bounds.faults.sum() - self.world.left.sum() + deletions * self.world.clients.len();
         if self.bounds.legacy_clients == 0
             && self.world.daemons.len() > 1 + used + usize::from(self.bounds.legacy_daemon.is_some())
         {
@@ -49,13 +51,13 @@ impl Run<'_> {
     /// Of a record that is about to appear.
     pub(super) fn check_publish(&mut self, d: u8, generation: u32) {
         let process = &self.world.daemons[usize::from(d)];
-        let (holds, runs) = (process.lock == Some(self.world.inode), process.engine.is_some());
-        let (last, starts, ended) = (process.published, process.engine_starts, process.engine_ended);
+        let (holds, last, starts) =
+            (process.lock == Some(self.world.inode), process.published, process.engine_starts);
         if !holds && self.world.inode == 0 {
             self.violate("S3", format!("daemon {d} publishes without the lock"));
         }
-        if !runs && !ended {
-            self.violate("S3", format!("daemon {d} publishes without a hyperd"));
+        if starts == 0 {
+            self.violate("S3", format!("daemon {d} publishes before it has a hyperd"));
         }
         if starts > last.1 && generation <= last.0 {
             self.violate("S13", format!("daemon {d} publishes another hyperd under generation {generation}"));
@@ -70,10 +72,9 @@ impl Run<'_> {
         let Body::Ours(machine) = &process.body else { return };
         let leaseless = |c: usize| matches!(self.world.clients[c].party, Party::Legacy(_));
         let victim = (0..self.world.clients.len()).find(|c| engine.busy & (1 << c) != 0 && !leaseless(*c));
-        let (hung, forced, draining) = (engine.hung, process.forced, machine.draining().is_some());
+        let (hung, draining) = (engine.hung, machine.draining().is_some());
         if let Some(c) = victim
             && !hung
-            && !forced
         {
             self.violate("S6", format!("daemon {d} ends the query of client {c}"));
         }
@@ -114,7 +115,8 @@ pub(super) fn at_rest(bounds: &Bounds, world: &World) -> Option<Violation> {
             }
             Party::Ours(machine) => {
                 if let Some(error) = machine.error() {
-                    if matches!(error, ElectionError::Deadline { .. }) {
+                    let frozen = bounds.faults.freezes > world.left.freezes;
+                    if matches!(error, ElectionError::Deadline { .. }) && !frozen {
                         return broken(
                             "L1",
                             format!("client {c} gave up though nothing stood in the way: {error}"),

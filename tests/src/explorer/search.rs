@@ -35,8 +35,8 @@ pub struct Actions<A> {
 pub struct Step<S> {
     /// The state after it.
     pub state: S,
-    /// Its kind, for the census.
-    pub kind: &'static str,
+    /// What kinds of things happened, for the census.
+    pub kinds: Vec<&'static str>,
     /// What happened, for the reader of a counterexample.
     pub story: String,
     /// What it broke.
@@ -159,7 +159,9 @@ pub fn explore<M: Model>(model: &M, limits: Limits) -> Report {
             for (index, action) in actions.list.iter().enumerate() {
                 let step = model.apply(&state, action, false);
                 report.transitions += 1;
-                *report.census.entry(step.kind).or_default() += 1;
+                for kind in step.kinds {
+                    *report.census.entry(kind).or_default() += 1;
+                }
                 let decision = u16::try_from(index).expect("few actions");
                 for violation in step.violations {
                     let found = (number, Some(decision), violation);

@@ -1,5 +1,6 @@
 //! Part of a state that is shared between states as long as it does not change, and hashed only when it does.
 
+use std::cell::OnceCell;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -8,24 +9,34 @@ use xxhash_rust::xxh3::xxh3_128;
 
 /// A part of a state.
 #[derive(Clone, Debug)]
-pub struct Slot<T> {
+pub(super) struct Slot<T> {
     value: Arc<T>,
-    print: u128,
+    /// Known once somebody asked.
+    print: OnceCell<u128>,
 }
 
-impl<T: Hash + Clone> Slot<T> {
+/// What of a part makes it differ from another.
+pub(super) trait Part: Clone {
+    /// A print of it.
+    fn print(&self) -> u128;
+}
+
+impl<T: Part> Slot<T> {
     /// A new part.
-    pub fn new(value: T) -> Self {
-        let print = fingerprint(&value);
-        Self { value: Arc::new(value), print }
+    pub(super) fn new(value: T) -> Self {
+        Self { value: Arc::new(value), print: OnceCell::new() }
+    }
+
+    /// Of the part as it is now.
+    pub(super) fn print(&self) -> u128 {
+        *self.print.get_or_init(|| self.value.print())
     }
 
     /// Changes the part, in this state only.
-    pub fn edit<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
+    pub(super) fn edit<R>(&mut self, change: impl FnOnce(&mut T) -> R) -> R {
         let value = Arc::make_mut(&mut self.value);
-        let result = change(value);
-        self.print = fingerprint(value);
-        result
+        self.print = OnceCell::new();
+        change(value)
     }
 }
 
@@ -36,26 +47,35 @@ impl<T> Deref for Slot<T> {
     }
 }
 
-impl<T> Hash for Slot<T> {
+impl<T: Part> Hash for Slot<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.print);
+        state.write_u128(self.print());
     }
 }
 
-/// 128 bits of XXH3 over everything that `Hash` feeds. At 10^7 states the chance that any two share one is below
-/// 10^-24.
+/// 128 bits of XXH3 over everything that `Hash` feeds. At 10^8 states the chance that any two share one is below
+/// 10^-22.
 pub fn fingerprint(value: &impl Hash) -> u128 {
     thread_local! {
-        static BYTES: std::cell::RefCell<Bytes> = const { std::cell::RefCell::new(Bytes(Vec::new())) };
+        static BYTES: std::cell::RefCell<Bytes> = std::cell::RefCell::default();
     }
-    BYTES.with_borrow_mut(|bytes| {
-        bytes.0.clear();
-        value.hash(bytes);
-        xxh3_128(&bytes.0)
-    })
+    let mut bytes = BYTES.take();
+    bytes.0.clear();
+    value.hash(&mut bytes);
+    let print = bytes.print();
+    BYTES.set(bytes);
+    print
 }
 
-struct Bytes(Vec<u8>);
+/// Gathers what is to be hashed as a whole.
+#[derive(Default)]
+pub(super) struct Bytes(Vec<u8>);
+
+impl Bytes {
+    pub(super) fn print(&self) -> u128 {
+        xxh3_128(&self.0)
+    }
+}
 
 impl Hasher for Bytes {
     fn write(&mut self, bytes: &[u8]) {

@@ -22,12 +22,16 @@ pub struct Bounds {
     pub ports: u8,
     /// Who has the lowest one.
     pub base: Base,
-    /// Queries that each client runs.
+    /// How many clients run queries, the others only holding on to the daemon.
+    pub querying: u8,
+    /// Queries that each of them runs.
     pub queries: u8,
     /// Clients may leave once they have run them.
     pub leave: bool,
     /// What may go wrong, and how often.
     pub faults: Left,
+    /// Every step on its own, also those that commute with everything else.
+    pub fine: bool,
     /// Whether hyperd inherits the lock.
     pub inherit: bool,
     /// The mistake that our machines make.
@@ -54,12 +58,21 @@ impl Bounds {
             legacy_daemon: None,
             ports: 3,
             base: Base::Free,
+            querying: u8::MAX,
             queries: 1,
             leave: false,
             faults: Left::default(),
+            fine: false,
             inherit: true,
             mutant: None,
         }
+    }
+}
+
+impl Bounds {
+    /// Whether there is nobody but us, from beginning to end.
+    pub(super) fn ours_only(&self) -> bool {
+        self.legacy_clients == 0 && self.legacy_daemon.is_none() && self.faults.impostors == 0
     }
 }
 
@@ -116,24 +129,30 @@ impl Model for Town {
     fn actions(&self, world: &World) -> Actions<Action> {
         let mut list = Vec::new();
         self.client_actions(world, &mut list);
-        daemon_actions(world, &mut list);
+        self.daemon_actions(world, &mut list);
         if list.is_empty() {
             patience_ends(world, &mut list);
         }
         let normal = list.len();
-        faults(world, &mut list);
+        if self.may_fail(world) {
+            faults(world, &mut list);
+        }
         Actions { list, normal }
     }
 
     fn apply(&self, world: &World, action: &Action, tell: bool) -> Step<World> {
         let mut run = Run::new(&self.bounds, world.clone(), tell);
-        let before = run.world.visible();
+        let before = (run.world.visible(), run.world.checkable());
         run.act(*action);
-        if run.world.visible() != before {
+        run.finish();
+        if run.world.visible() != before.0 {
             run.world.everybody_may_look_again();
         }
+        if run.world.visible() != before.0 {
+            run.world.daemons_may_check_again();
+        }
         run.check_state();
-        Step { state: run.world, kind: run.kind, story: run.story, violations: run.violations }
+        Step { state: run.world, kinds: run.kinds, story: run.story, violations: run.violations }
     }
 
     fn at_rest(&self, world: &World) -> Option<Violation> {
@@ -164,7 +183,10 @@ impl Town {
                     Effect::Hello { port } | Effect::Probe { port } => Some(*port),
                     _ => None,
                 };
-                if world.left.slow > 0 && port.is_some_and(|port| world.answers(port)) {
+                if world.left.slow > 0
+                    && port.is_some_and(|port| world.answers(port))
+                    && !self.commutes(effect)
+                {
                     list.push(Action::ClientFindsSilence(c));
                 }
             }
@@ -198,7 +220,7 @@ impl Town {
                         record.advertised.as_ref().is_none_or(|own| own.generation == engine.generation)
                     });
                     // A session that cannot be opened is reported; see QueryBegins.
-                    if same || client.dirty {
+                    if same || !client.reported {
                         list.push(Action::QueryBegins(c));
                     }
                 }
@@ -207,6 +229,11 @@ impl Town {
                 }
             }
         }
+    }
+
+    /// Where there is nobody but us, no port shows anything that a client acts upon.
+    fn commutes(&self, effect: &Effect) -> bool {
+        self.bounds.ours_only() && matches!(effect, Effect::Probe { .. })
     }
 
     fn query_actions(&self, world: &World, c: u8, d: u8, busy: bool, left: u8, list: &mut Vec<Action>) {
@@ -218,51 +245,65 @@ impl Town {
     }
 }
 
-fn daemon_actions(world: &World, list: &mut Vec<Action>) {
-    for (index, process) in world.daemons.iter().enumerate() {
-        let d = index as u8;
-        if !process.alive {
-            if process.engine.is_some() {
-                list.push(Action::OrphanEnds(d));
+impl Town {
+    /// Whether something may still go wrong.
+    fn may_fail(&self, world: &World) -> bool {
+        let limit = usize::from(self.bounds.faults.together);
+        limit == 0 || self.bounds.faults.sum() - world.left.sum() < limit
+    }
+
+    fn daemon_actions(&self, world: &World, list: &mut Vec<Action>) {
+        for (index, process) in world.daemons.iter().enumerate() {
+            let d = index as u8;
+            if !process.alive {
+                if process.engine.is_some() {
+                    list.push(Action::OrphanEnds(d));
+                }
+                continue;
             }
-            continue;
-        }
-        if process.frozen {
-            continue;
-        }
-        match &process.body {
-            Body::Ours(machine) => {
-                if let Some(effect) = &process.pending {
-                    list.push(Action::DaemonDoes(d));
-                    if matches!(effect, DaemonEffect::Publish { .. }) && world.left.disk_full > 0 {
-                        list.push(Action::DaemonFails(d));
-                    }
-                    if matches!(effect, DaemonEffect::StartEngine { .. }) && world.left.engine_failures > 0 {
-                        list.push(Action::DaemonFails(d));
-                    }
-                }
-                for timer in machine.armed() {
-                    let passes = match timer {
-                        daemon::Timer::Orphan => !world.orphans(),
-                        daemon::Timer::SelfCheck => process.dirty,
-                        daemon::Timer::Idle => world.left.idles > 0,
-                        daemon::Timer::Sessions => world.strays(d) == 0,
-                        _ => true,
-                    };
-                    if passes {
-                        list.push(Action::DaemonTimer(d, timer));
-                    }
-                }
-                if process.engine_ended {
-                    list.push(Action::DaemonSeesEngineEnd(d));
-                }
+            if process.frozen {
+                continue;
             }
-            Body::Legacy(legacy) => {
-                if legacy.may_act() {
-                    list.push(Action::LegacyDaemonDoes(d));
+            match &process.body {
+                Body::Ours(machine) => {
+                    if let Some(effect) = &process.pending {
+                        list.push(Action::DaemonDoes(d));
+                        if matches!(effect, DaemonEffect::Publish { .. })
+                            && world.left.disk_full > 0
+                            && self.may_fail(world)
+                        {
+                            list.push(Action::DaemonFails(d));
+                        }
+                        if matches!(effect, DaemonEffect::StartEngine { .. })
+                            && world.left.engine_failures > 0
+                            && self.may_fail(world)
+                        {
+                            list.push(Action::DaemonFails(d));
+                        }
+                    }
+                    for timer in machine.armed() {
+                        let passes = match timer {
+                            daemon::Timer::Orphan => !world.orphans(),
+                            daemon::Timer::SelfCheck => process.dirty,
+                            daemon::Timer::Idle => world.left.idles > 0 && self.may_fail(world),
+                            daemon::Timer::Sessions => world.strays(d) == 0,
+                            _ => true,
+                        };
+                        if passes {
+                            list.push(Action::DaemonTimer(d, timer));
+                        }
+                    }
+                    if process.engine_ended {
+                        list.push(Action::DaemonSeesEngineEnd(d));
+                    }
                 }
+                Body::Legacy(legacy) => {
+                    if legacy.may_act() {
+                        list.push(Action::LegacyDaemonDoes(d));
+                    }
+                }
+                Body::Dead => {}
             }
-            Body::Dead => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What there is: processes, locks, files, ports.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use hyperwire_core::control::{Phase, Process as Id, Record, Reply, Secret, StartReport};
@@ -9,7 +10,7 @@ use hyperwire_core::election::{self, Election};
 use hyperwire_core::time::Instant;
 
 use super::baseline::{LegacyClient, LegacyDaemon};
-use super::slot::{Slot, fingerprint};
+use super::slot::{Bytes, Part, Slot, fingerprint};
 use super::town::{Base, Bounds};
 
 /// The clock stands here.
@@ -20,8 +21,8 @@ pub(super) const BASE: u16 = 7485;
 pub(super) const HOST: &str = "h";
 pub(super) const FOLDER: &str = "/s";
 
-/// A state.
-#[derive(Clone, Debug, Hash)]
+/// A state. Clients of a kind are interchangeable: two states that differ only in which of them is which hash alike.
+#[derive(Clone, Debug)]
 pub struct World {
     pub(super) clients: Vec<Slot<Client>>,
     /// In the order of their starts; never shortened.
@@ -55,6 +56,8 @@ pub struct Left {
     pub reports: u8,
     pub impostors: u8,
     pub listener_losses: u8,
+    /// How many of all these together, at most; 0: no limit.
+    pub together: u8,
 }
 
 impl Left {
@@ -119,6 +122,8 @@ pub(super) struct Client {
     /// Whose hyperd runs its query.
     pub(super) busy: Option<u8>,
     pub(super) queries: u8,
+    /// It could not open a session, and said so.
+    pub(super) reported: bool,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -159,8 +164,6 @@ pub(super) struct Process {
     pub(super) dirty: bool,
     /// What arrived while it was frozen.
     pub(super) mail: VecDeque<(u8, Option<hyperwire_core::control::Command>)>,
-    /// Somebody told it to end at once.
-    pub(super) forced: bool,
 }
 
 #[derive(Clone, Debug, Hash)]
@@ -182,7 +185,79 @@ pub(super) struct Engine {
     pub(super) hung: bool,
 }
 
+impl Hash for World {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let mut clients: Vec<u128> = (0..self.clients.len()).map(|c| self.client_print(c)).collect();
+        clients.sort_unstable();
+        (
+            clients,
+            &self.daemons,
+            &self.record,
+            &self.ports,
+            self.spawn_lock.is_some(),
+            self.inode,
+            &self.left,
+        )
+            .hash(state);
+    }
+}
+
+impl Part for Client {
+    fn print(&self) -> u128 {
+        fingerprint(self)
+    }
+}
+
+impl Part for Posted {
+    fn print(&self) -> u128 {
+        fingerprint(self)
+    }
+}
+
+impl Part for Process {
+    /// Without what belongs to one client or another; see [`World::client_print`].
+    fn print(&self) -> u128 {
+        let alone = match &self.body {
+            Body::Ours(machine) => Body::Ours(machine.without_peers()),
+            body => body.clone(),
+        };
+        let engine = self.engine.as_ref().map(|engine| (engine.generation, engine.inode, engine.hung));
+        fingerprint(&(
+            (
+                alone,
+                self.alive,
+                self.frozen,
+                self.lock,
+                &self.pending,
+                self.wrote,
+                self.port,
+                self.parent.is_some(),
+            ),
+            (engine, self.engine_ended, self.engine_starts, self.published, self.dirty, self.mail.len()),
+        ))
+    }
+}
+
 impl World {
+    /// One client, and all that others hold of it.
+    fn client_print(&self, c: usize) -> u128 {
+        let mut own = Bytes::default();
+        (self.clients[c].print(), self.spawn_lock == Some(c as u8)).hash(&mut own);
+        for process in &self.daemons {
+            let busy = process.engine.as_ref().is_some_and(|engine| engine.busy & (1 << c) != 0);
+            (busy, process.parent == Some(c as u8)).hash(&mut own);
+            if let Body::Ours(machine) = &process.body {
+                machine.peer(daemon::Connection(c as u32)).hash(&mut own);
+            }
+            for (place, (from, command)) in process.mail.iter().enumerate() {
+                if usize::from(*from) == c {
+                    (place, command).hash(&mut own);
+                }
+            }
+        }
+        own.print()
+    }
+
     pub(super) fn new(bounds: &Bounds) -> Self {
         let mut world = Self {
             clients: Vec::new(),
@@ -226,9 +301,10 @@ impl World {
                 inbox: VecDeque::new(),
                 report: None,
                 child: None,
-                dirty: false,
+                dirty: true,
                 busy: None,
-                queries: bounds.queries,
+                queries: if number < bounds.querying { bounds.queries } else { 0 },
+                reported: false,
             };
             if let Party::Ours(machine) = &mut client.party {
                 client.pending = machine.poll_effect();
@@ -288,17 +364,36 @@ impl World {
         fingerprint(&(&self.record, &self.ports, self.spawn_lock, self.inode, daemons))
     }
 
+    /// Who looks again may find something else.
     pub(super) fn everybody_may_look_again(&mut self) {
         for client in &mut self.clients {
-            if !client.dirty && !matches!(client.party, Party::Gone) {
+            if !client.dirty {
                 client.edit(|client| client.dirty = true);
             }
         }
+    }
+
+    /// The same for what a daemon checks.
+    pub(super) fn daemons_may_check_again(&mut self) {
         for process in &mut self.daemons {
-            if !process.dirty && process.alive {
+            if !process.dirty {
                 process.edit(|process| process.dirty = true);
             }
         }
+    }
+
+    /// What a daemon's check would show: lock, record, and daemons without leases.
+    pub(super) fn checkable(&self) -> u128 {
+        let others: Vec<_> = self
+            .daemons
+            .iter()
+            .map(|process| match &process.body {
+                Body::Legacy(legacy) => legacy.number(),
+                Body::Ours(machine) if machine.phase() == Phase::Ready => 8,
+                _ => 9,
+            })
+            .collect();
+        fingerprint(&(self.record.as_ref().map(Slot::print), self.inode, others))
     }
 }
 
@@ -317,9 +412,8 @@ impl Process {
             engine_ended: false,
             engine_starts: 0,
             published: (0, 0),
-            dirty: false,
+            dirty: true,
             mail: VecDeque::new(),
-            forced: false,
         }
     }
 }
