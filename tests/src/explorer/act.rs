@@ -338,7 +338,12 @@ impl<'a> Run<'a> {
             Effect::Hello { port } => self.hello(c, port),
             Effect::Say(command) => {
                 let link = self.world.clients[index].link;
-                self.kind("a client says something", || format!("client {c} says {command:?} to {link:?}"));
+                let kind = match &command {
+                    Command::Lease { .. } => "a client asks for a lease",
+                    Command::StopIf { .. } => "a client says STOP-IF",
+                    _ => "a client says REPORT2",
+                };
+                self.kind(kind, || format!("client {c} says {command:?} to {link:?}"));
                 if link == Some(IMPOSTOR) && !matches!(command, Command::Release) {
                     self.violate("S9", format!("client {c} talks to a daemon that has not proved itself"));
                 }

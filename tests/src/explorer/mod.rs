@@ -17,6 +17,7 @@ mod act;
 pub mod baseline;
 mod daemon_act;
 mod invariant;
+pub mod mutants;
 pub mod plan;
 mod search;
 mod slot;

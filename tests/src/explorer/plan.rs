@@ -7,6 +7,7 @@ pub type Named = (String, Bounds);
 
 /// Every kind of transition. Each must be taken in some world, or the explorer has stopped testing it.
 pub const KINDS: &[&str] = &[
+    "a client asks for a lease",
     "a client finds a slow port silent",
     "a client is killed",
     "a client leaves",
@@ -18,7 +19,8 @@ pub const KINDS: &[&str] = &[
     "a client receives a line",
     "a client reports hyperd",
     "a client says hello",
-    "a client says something",
+    "a client says REPORT2",
+    "a client says STOP-IF",
     "a client sees a pipe end",
     "a client sees its connection end",
     "a client starts a daemon",
