@@ -1,7 +1,9 @@
 //! Every interleaving of the election, within bounds that are cheap enough for every change.
+#![allow(clippy::print_stdout, reason = "the numbers of a proof belong next to its verdict")]
 
 use std::collections::BTreeSet;
 
+use hyperwire_core::control::Mutant;
 use hyperwire_tests::explorer::{Limits, Model, Report, Town, explore, plan, replay};
 
 const STATES: usize = 30_000_000;
@@ -109,4 +111,30 @@ fn the_same_world_is_explored_the_same_way_twice() {
     assert_eq!((one.states, one.transitions, one.longest), (two.states, two.transitions, two.longest));
     assert_eq!(one.census, two.census);
     assert!(town.actions(&town.initial()).normal > 0);
+}
+
+/// Which invariants break, and whether every run ends.
+fn verdict(town: &Town) -> (Vec<&'static str>, bool, usize) {
+    let report = explore(town, Limits { states: STATES, all: true });
+    (report.broken.into_keys().collect(), report.longest.is_some(), report.states)
+}
+
+#[test]
+fn what_is_left_out_as_commuting_or_interchangeable_changes_no_verdict() {
+    for mutant in
+        [None, Some(Mutant::R4StopKills), Some(Mutant::R15LockBeforeEngine), Some(Mutant::IdleHolderStays)]
+    {
+        for world in [2, 3] {
+            let (name, mut bounds) = plan::small().swap_remove(world);
+            bounds.mutant = mutant;
+            let reduced = verdict(&Town { bounds: bounds.clone() });
+            (bounds.fine, bounds.distinct) = (true, true);
+
+            let full = verdict(&Town { bounds });
+
+            println!("{name}, {mutant:?}: {} states reduced, {} in full: {:?}", reduced.2, full.2, full.0);
+            assert_eq!((reduced.0, reduced.1), (full.0, full.1), "{name}, {mutant:?}");
+            assert!(reduced.2 < full.2, "{name}: nothing was left out");
+        }
+    }
 }

@@ -263,7 +263,7 @@ fn hyperd_is_restarted_thrice_a_minute_and_then_given_up() {
 fn a_silent_hyperd_is_restarted_after_three_probes_unless_a_holder_sees_progress() {
     let mut daemon = ready(config());
     lease(&mut daemon, CLIENT, at(0));
-    let mut silent = |daemon: &mut Daemon, now| {
+    let silent = |daemon: &mut Daemon, now| {
         daemon.handle_timeout(now);
         let asked = effects(daemon);
         assert!(asked.contains(&Effect::ProbeEngine), "{asked:?}");

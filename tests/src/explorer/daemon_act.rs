@@ -313,7 +313,10 @@ impl Run<'_> {
                         process.pending = Some(Effect::Publish { record, temporary });
                     });
                     // Nobody looks at that name.
-                    return if self.bounds.fine { () } else { self.daemon_does(d) };
+                    if !self.bounds.fine {
+                        self.daemon_does(d);
+                    }
+                    return;
                 }
                 self.kind("a daemon publishes", || format!("daemon {d} publishes its record"));
                 self.check_publish(d, record.advertised.as_ref().map_or(0, |own| own.generation));

@@ -11,7 +11,14 @@
 //! election passes only when nothing else can happen.
 //!
 //! One step is one thing that others can see: a file operation, a lock operation, a port, an exchange of lines up to the
-//! reply's arrival, a signal. A daemon's replies and pushed lines wait at the client until it takes them.
+//! reply's arrival, a signal. A daemon's replies and pushed lines wait at the client until it takes them. Steps that
+//! nobody else can tell from no step are taken together with the next one, and clients of a kind are interchangeable;
+//! a test checks that neither changes a verdict.
+//!
+//! What it leaves out: how long things take; two users at once (an impostor stands for the other one); two state
+//! folders; the moment in which a client that looks at the daemon's lock holds it; a deletion of the record between
+//! its owner's look and its unlink; hyperd sessions that an older client leaves open and idle. What a kernel really
+//! does is for the tests with real processes.
 
 mod act;
 pub mod baseline;

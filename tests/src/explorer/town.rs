@@ -32,6 +32,8 @@ pub struct Bounds {
     pub faults: Left,
     /// Every step on its own, also those that commute with everything else.
     pub fine: bool,
+    /// Tell clients apart that are interchangeable.
+    pub distinct: bool,
     /// Whether hyperd inherits the lock.
     pub inherit: bool,
     /// The mistake that our machines make.
@@ -63,6 +65,7 @@ impl Bounds {
             leave: false,
             faults: Left::default(),
             fine: false,
+            distinct: false,
             inherit: true,
             mutant: None,
         }

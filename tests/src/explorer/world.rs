@@ -34,6 +34,8 @@ pub struct World {
     pub(super) inode: u8,
     /// What may still go wrong.
     pub(super) left: Left,
+    /// See [`Bounds::distinct`].
+    pub(super) distinct: bool,
 }
 
 /// How often each thing may go wrong.
@@ -188,7 +190,9 @@ pub(super) struct Engine {
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut clients: Vec<u128> = (0..self.clients.len()).map(|c| self.client_print(c)).collect();
-        clients.sort_unstable();
+        if !self.distinct {
+            clients.sort_unstable();
+        }
         (
             clients,
             &self.daemons,
@@ -267,6 +271,7 @@ impl World {
             spawn_lock: None,
             inode: 0,
             left: bounds.faults.clone(),
+            distinct: bounds.distinct,
         };
         world.ports[0] = match bounds.base {
             Base::Free => Port::Free,
