@@ -257,7 +257,7 @@ impl Run<'_> {
         let Some(effect) = self.world.daemons[index].edit(|process| process.pending.take()) else { return };
         let answer = match effect {
             Effect::TryLock => {
-                let held = self.world.lock_held();
+                let held = self.world.lock_held() || self.world.looks.is_some();
                 self.kind("a daemon tries the lock", || format!("daemon {d} tries the lock: held {held}"));
                 if held {
                     Answer::Lock(LockTry::Held)

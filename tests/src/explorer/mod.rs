@@ -16,12 +16,13 @@
 //! a test checks that neither changes a verdict.
 //!
 //! What it leaves out: how long things take; two users at once (an impostor stands for the other one); two state
-//! folders; the moment in which a client that looks at the daemon's lock holds it; a deletion of the record between
+//! folders; a deletion of the record between
 //! its owner's look and its unlink; hyperd sessions that an older client leaves open and idle. What a kernel really
 //! does is for the tests with real processes.
 
 mod act;
 pub mod baseline;
+mod contact;
 mod daemon_act;
 mod invariant;
 pub mod mutants;

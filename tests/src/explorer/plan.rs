@@ -8,6 +8,7 @@ pub type Named = (String, Bounds);
 /// Every kind of transition. Each must be taken in some world, or the explorer has stopped testing it.
 pub const KINDS: &[&str] = &[
     "a client asks for a lease",
+    "a client begins to look at the daemon lock",
     "a client finds a slow port silent",
     "a client is killed",
     "a client leaves",
@@ -87,6 +88,10 @@ pub fn small() -> Vec<Named> {
         world("2 clients, 1 STOP", 2, |b| b.faults.stops = 1),
         world("2 clients, 1 crash", 2, |b| b.faults.crashes = 1),
         world("2 clients, 1 kill", 2, |b| b.faults.kills = 1),
+        world("2 clients, 1 kill, 1 crash, a look at the lock takes time", 2, |b| {
+            b.looks_hold = true;
+            (b.faults.kills, b.faults.crashes) = (1, 1);
+        }),
         world("2 clients, 1 slow port", 2, |b| b.faults.slow = 1),
         world("2 clients, 1 freeze", 2, |b| b.faults.freezes = 1),
         world("2 clients, record deleted", 2, |b| b.faults.record_deletions = 1),

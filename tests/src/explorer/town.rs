@@ -32,6 +32,8 @@ pub struct Bounds {
     pub faults: Left,
     /// Every step on its own, also those that commute with everything else.
     pub fine: bool,
+    /// A client that looks at the daemon's lock holds it for a moment.
+    pub looks_hold: bool,
     /// Tell clients apart that are interchangeable.
     pub distinct: bool,
     /// Whether hyperd inherits the lock.
@@ -65,6 +67,7 @@ impl Bounds {
             leave: false,
             faults: Left::default(),
             fine: false,
+            looks_hold: false,
             distinct: false,
             inherit: true,
             mutant: None,

@@ -32,6 +32,8 @@ pub struct World {
     pub(super) spawn_lock: Option<u8>,
     /// Which file the path of the daemon's lock names.
     pub(super) inode: u8,
+    /// The client that holds the daemon's lock for the moment in which it looks.
+    pub(super) looks: Option<u8>,
     /// What may still go wrong.
     pub(super) left: Left,
     /// See [`Bounds::distinct`].
@@ -246,7 +248,8 @@ impl World {
     /// One client, and all that others hold of it.
     fn client_print(&self, c: usize) -> u128 {
         let mut own = Bytes::default();
-        (self.clients[c].print(), self.spawn_lock == Some(c as u8)).hash(&mut own);
+        (self.clients[c].print(), self.spawn_lock == Some(c as u8), self.looks == Some(c as u8))
+            .hash(&mut own);
         for process in &self.daemons {
             let busy = process.engine.as_ref().is_some_and(|engine| engine.busy & (1 << c) != 0);
             (busy, process.parent == Some(c as u8)).hash(&mut own);
@@ -270,6 +273,7 @@ impl World {
             ports: vec![Port::Free; usize::from(bounds.ports)],
             spawn_lock: None,
             inode: 0,
+            looks: None,
             left: bounds.faults.clone(),
             distinct: bounds.distinct,
         };
