@@ -18,7 +18,6 @@ pub enum Mutant {
     R23RecordTrusted,
     R25ReportTrusted,
     R26GenerationKept,
-    R28ProofIgnored,
     R33OrphanIgnored,
     R37LockLossIgnored,
     R41ListenerLossIgnored,

@@ -207,7 +207,7 @@ impl Election {
         };
         let transcript = Transcript { client: nonce, server, incarnation, port: record.health_port };
         let secret = own.auth.unwrap_or(control::Secret([0; 32]));
-        let trusted = self.mutation.is(Mutant::R23RecordTrusted) || self.mutation.is(Mutant::R28ProofIgnored);
+        let trusted = self.mutation.is(Mutant::R23RecordTrusted);
         let proven = incarnation == own.incarnation
             && own.auth.is_some()
             && mac == transcript.hello(&secret, generation, phase);

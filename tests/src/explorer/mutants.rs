@@ -48,16 +48,11 @@ pub const CASES: &[Case] = &[
     case(Mutant::R22IdleIgnoresLeases, "R22", "idle retirement looks at the clock and not at the leases"),
     case(
         Mutant::R23RecordTrusted,
-        "R17, R23",
-        "the client takes whoever listens on the record's port for its daemon",
+        "R17, R23, R28, R29, R30",
+        "the client takes whoever listens on the record's port for its daemon, without proof",
     ),
     case(Mutant::R25ReportTrusted, "R25", "a client's report restarts hyperd, unverified"),
     case(Mutant::R26GenerationKept, "R26", "a restarted hyperd keeps its generation"),
-    case(
-        Mutant::R28ProofIgnored,
-        "R28, R29, R30",
-        "the client does not ask for the proof that a daemon can read the record",
-    ),
     case(
         Mutant::R33OrphanIgnored,
         "R33",
