@@ -2,6 +2,7 @@
 //!
 //! What the tests of every runtime share.
 
+pub mod explorer;
 #[cfg(target_os = "linux")]
 pub mod network;
 #[cfg(target_os = "linux")]
@@ -12,4 +13,3 @@ pub mod scripted;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
-pub mod explorer;
