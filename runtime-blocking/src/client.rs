@@ -161,6 +161,7 @@ impl Client {
     /// One is open already, or as for [`Client::query`].
     pub fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
         if self.connection.session.transaction() != TransactionStatus::Idle {
+            self.connection.catch_up()?;
             return Err(Error::InTransaction);
         }
         Transaction::begin(self)
@@ -270,7 +271,11 @@ impl Client {
     fn close_buried(&mut self) -> Result<(), Error> {
         for name in self.graveyard.take() {
             let id: RequestId = self.connection.session.close_statement(&name, &mut self.connection.out)?;
-            self.connection.finish(id)?;
+            // A statement that the server does not know any more is as good as closed.
+            match self.connection.finish(id) {
+                Ok(()) | Err(Error::Statement(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

@@ -135,8 +135,14 @@ impl Connection {
 
     /// Waits until a request is over whose last news came already.
     pub(crate) fn finish(&mut self, id: RequestId) -> Result<(), Error> {
-        while !matches!(self.next_event_of(id)?, Event::Finished { .. }) {}
-        Ok(())
+        let mut outcome = Ok(());
+        loop {
+            match self.next_event_of(id)? {
+                Event::Failed { error, .. } => outcome = Err(error.into()),
+                Event::Finished { .. } => return outcome,
+                _ => {}
+            }
+        }
     }
 
     /// Waits until nothing is open: what was abandoned is thrown away or canceled on the way.

@@ -18,6 +18,8 @@ pub struct Rows<'c> {
     columns: Option<Columns>,
     tag: Option<CommandTag>,
     state: State,
+    /// What comes behind the result that is over: the next one's beginning.
+    ahead: Option<Event>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +38,8 @@ const DEMAND: u64 = 1 << 10;
 impl<'c> Rows<'c> {
     /// Waits until the statement has shown what it returns, or has failed.
     pub(crate) fn start(connection: &'c mut Connection, id: RequestId) -> Result<Self, Error> {
-        let mut rows = Self { connection, id, columns: None, tag: None, state: State::ResultOver };
+        let mut rows =
+            Self { connection, id, columns: None, tag: None, state: State::ResultOver, ahead: None };
         rows.next_result()?;
         Ok(rows)
     }
@@ -66,7 +69,8 @@ impl<'c> Rows<'c> {
     /// Whether there is another row; it is then what [`Rows::next`] would have returned, to be had from `row`.
     #[inline]
     fn advance(&mut self) -> Result<bool, Error> {
-        if self.connection.session.next_row(&mut self.connection.input) {
+        // The next result may have begun already.
+        if self.state == State::Streaming && self.connection.session.next_row(&mut self.connection.input) {
             return Ok(true);
         }
         self.advance_any()
@@ -82,25 +86,29 @@ impl<'c> Rows<'c> {
         }
     }
 
+    /// A result is over and good only when the server says so behind it: a statement may complete, and fail when its
+    /// transaction ends.
     #[cold]
     fn end_of_result(&mut self, event: Event) -> Result<(), Error> {
         self.state = State::ResultOver;
-        match event {
+        let event = match event {
             Event::Complete { tag, .. } => {
                 self.tag = Some(tag);
-                Ok(())
+                self.connection.next_event_of(self.id)?
             }
+            Event::Empty(_) => self.connection.next_event_of(self.id)?,
+            event => event,
+        };
+        match event {
             Event::Failed { error, .. } => {
                 self.state = State::Finished;
                 self.connection.finish(self.id)?;
-                Err(error.into())
+                return Err(error.into());
             }
-            Event::Finished { .. } => {
-                self.state = State::Finished;
-                Ok(())
-            }
-            _ => Ok(()),
+            Event::Finished { .. } => self.state = State::Finished,
+            event => self.ahead = Some(event),
         }
+        Ok(())
     }
 
     /// Moves on to the next result of the same request, past what is left of this one. Hyper takes one statement at a
@@ -113,12 +121,15 @@ impl<'c> Rows<'c> {
         if self.state == State::Finished {
             return Ok(false);
         }
-        self.columns = None;
+        (self.columns, self.tag) = (None, None);
         loop {
-            match self.connection.next_event_of(self.id)? {
+            let event = match self.ahead.take() {
+                Some(event) => event,
+                None => self.connection.next_event_of(self.id)?,
+            };
+            match event {
                 Event::Columns { columns, .. } => {
                     self.columns = Some(columns);
-                    self.tag = None;
                     self.state = State::Streaming;
                     return Ok(true);
                 }
@@ -141,11 +152,9 @@ impl<'c> Rows<'c> {
     /// As for [`Rows::next`].
     pub fn finish(mut self) -> Result<Option<CommandTag>, Error> {
         while self.advance()? {}
-        if self.state == State::ResultOver {
-            self.state = State::Finished;
-            self.connection.finish(self.id)?;
-        }
-        Ok(self.tag.take())
+        let tag = self.tag.take();
+        while self.next_result()? {}
+        Ok(tag)
     }
 
     /// Calls `each` with every row that is left, up to the first that it fails on. The fastest way to read many.
@@ -158,13 +167,12 @@ impl<'c> Rows<'c> {
     ) -> Result<(), E> {
         // A row that was announced here before went to the caller of `next`.
         self.connection.session.release(&mut self.connection.input);
-        loop {
+        while self.state == State::Streaming {
             let Connection { session, input, .. } = &mut *self.connection;
             session.each_row(input, &mut each)?;
-            if !self.advance_any()? {
-                return Ok(());
-            }
+            self.advance_any()?;
         }
+        Ok(())
     }
 
     /// Collects something from every row that is left.
