@@ -46,7 +46,7 @@ impl CancelHandle {
         while !out.is_empty() {
             match stream.write(out.unsent()) {
                 Ok(count) => out.sent(count),
-                Err(error) => until(&stream, Ready::WRITABLE, deadline, error)?,
+                Err(error) => until(&mut stream, Ready::WRITABLE, deadline, error)?,
             }
         }
         // The server closes without a word once it has acted.
@@ -54,15 +54,16 @@ impl CancelHandle {
         loop {
             match stream.read(&mut answer) {
                 Ok(0) => return Ok(()),
-                Ok(_) => {}
+                Ok(_) if Instant::now() < deadline => {}
+                Ok(_) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
-                Err(error) => until(&stream, Ready::READABLE, deadline, error)?,
+                Err(error) => until(&mut stream, Ready::READABLE, deadline, error)?,
             }
         }
     }
 }
 
-fn until(stream: &Stream, wanted: Ready, deadline: Instant, error: io::Error) -> io::Result<()> {
+fn until(stream: &mut Stream, wanted: Ready, deadline: Instant, error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
         io::ErrorKind::WouldBlock if Instant::now() < deadline => {

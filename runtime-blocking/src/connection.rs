@@ -17,6 +17,9 @@ use crate::stream::{Ready, Stream};
 /// Notices kept for a caller who does not fetch them.
 const MAX_NOTICES: usize = 256;
 
+/// Longer than anybody waits, and short enough for every clock to be added to.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// A session and what carries it.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -37,6 +40,7 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) fn open(mut config: Config) -> Result<Self, Error> {
         let epoch = Clock::now();
+        config.connect_timeout = config.connect_timeout.min(FOR_EVER);
         let (stream, link) = socket::connect(&config.endpoint, &config.link, epoch + config.connect_timeout)
             .map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
         let now = since(epoch);
@@ -133,7 +137,7 @@ impl Connection {
         }
     }
 
-    /// Waits until a request is over whose last news came already.
+    /// Waits until a request is over that has no more results. It may still turn out to have failed.
     pub(crate) fn finish(&mut self, id: RequestId) -> Result<(), Error> {
         let mut outcome = Ok(());
         loop {
@@ -197,6 +201,8 @@ impl Connection {
         let wants = self.session.wants(&self.out);
         // Behind a request the answer takes a while; within an answer, more is usually here already.
         if !wrote && wants.readable && self.read()? {
+            // Also a server that never pauses has to keep to deadlines.
+            self.session.handle_timeout(self.now);
             return Ok(());
         }
         let deadline = wants.deadline.map(|(at, _)| self.epoch + Duration::from_nanos(at.as_nanos()));
@@ -209,9 +215,7 @@ impl Connection {
         if ready.readable {
             self.read()?;
         }
-        if wants.deadline.is_some_and(|(at, _)| at <= self.now) {
-            self.session.handle_timeout(self.now);
-        }
+        self.session.handle_timeout(self.now);
         Ok(())
     }
 
@@ -246,21 +250,16 @@ impl Connection {
     }
 
     fn end_of_file(&mut self) -> Error {
-        let fault = self.session.handle_eof();
+        // The system reports a vanished peer once. If that was to a write, a read finds the end of the file.
+        let fault = match self.lost.as_ref().map(loss) {
+            Some(LinkLoss::TimedOut) => self.session.handle_link_loss(LinkLoss::TimedOut),
+            _ => self.session.handle_eof(),
+        };
         self.dead(fault)
     }
 
     fn link_lost(&mut self, error: io::Error) -> Error {
-        let loss = match error.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-                LinkLoss::Reset
-            }
-            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-                LinkLoss::TimedOut
-            }
-            io::ErrorKind::UnexpectedEof => LinkLoss::Eof,
-            _ => LinkLoss::Other,
-        };
+        let loss = loss(&error);
         self.lost.get_or_insert(error);
         let fault = self.session.handle_link_loss(loss);
         self.dead(fault)
@@ -300,7 +299,7 @@ impl Connection {
                 return Ok(());
             }
         }
-        loop {
+        while Clock::now() < deadline {
             match self.stream.read(self.input.space()) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
@@ -311,6 +310,7 @@ impl Connection {
                 Err(_) => return Ok(()),
             }
         }
+        Ok(())
     }
 
     /// Says goodbye as far as that takes no waiting.
@@ -341,6 +341,19 @@ impl Connection {
 
 fn since(epoch: Clock) -> Instant {
     Instant::from_nanos(u64::try_from(epoch.elapsed().as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn loss(error: &io::Error) -> LinkLoss {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+            LinkLoss::Reset
+        }
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            LinkLoss::TimedOut
+        }
+        io::ErrorKind::UnexpectedEof => LinkLoss::Eof,
+        _ => LinkLoss::Other,
+    }
 }
 
 fn not_now(error: &io::Error) -> bool {

@@ -77,7 +77,11 @@ impl Stream {
 
     /// Waits until the socket is ready for what is wanted, or the deadline passes. An error or a hang-up counts as
     /// readable: reading tells which it is.
-    pub(crate) fn wait(&self, wanted: Ready, deadline: Option<Instant>) -> io::Result<Ready> {
+    pub(crate) fn wait(&mut self, wanted: Ready, deadline: Option<Instant>) -> io::Result<Ready> {
+        #[cfg(feature = "tls")]
+        if wanted.readable && self.tls.as_mut().is_some_and(TlsStream::holds_plaintext) {
+            return Ok(Ready::READABLE);
+        }
         let mut flags = PollFlags::empty();
         flags.set(PollFlags::IN, wanted.readable);
         flags.set(PollFlags::OUT, wanted.writable || self.holds_back());
@@ -111,8 +115,8 @@ impl Stream {
         while tls.is_handshaking() {
             let wanted = tls.handshake(open(&self.socket)?)?;
             if tls.is_handshaking() {
-                let ready = self.wait(wanted, Some(deadline))?;
-                if !ready.readable && !ready.writable && Instant::now() >= deadline {
+                self.wait(wanted, Some(deadline))?;
+                if Instant::now() >= deadline {
                     return Err(io::Error::new(
                         io::ErrorKind::TimedOut,
                         "the server did not finish it in time",

@@ -40,6 +40,11 @@ impl TlsStream {
         self.0.wants_write()
     }
 
+    /// Whether something was decrypted that nobody has read, of which the socket knows nothing.
+    pub(crate) fn holds_plaintext(&mut self) -> bool {
+        self.0.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
+    }
+
     /// One step of the handshake; says what to wait for.
     pub(crate) fn handshake(&mut self, socket: &Socket) -> io::Result<Ready> {
         if let Err(error) = self.flush(socket)
