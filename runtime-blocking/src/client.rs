@@ -161,6 +161,7 @@ impl Client {
     /// One is open already, or as for [`Client::query`].
     pub fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
         if self.connection.session.transaction() != TransactionStatus::Idle {
+            self.connection.catch_up()?;
             return Err(Error::InTransaction);
         }
         Transaction::begin(self)

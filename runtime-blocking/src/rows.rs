@@ -69,7 +69,8 @@ impl<'c> Rows<'c> {
     /// Whether there is another row; it is then what [`Rows::next`] would have returned, to be had from `row`.
     #[inline]
     fn advance(&mut self) -> Result<bool, Error> {
-        if self.connection.session.next_row(&mut self.connection.input) {
+        // The next result may have begun already.
+        if self.state == State::Streaming && self.connection.session.next_row(&mut self.connection.input) {
             return Ok(true);
         }
         self.advance_any()
@@ -166,13 +167,12 @@ impl<'c> Rows<'c> {
     ) -> Result<(), E> {
         // A row that was announced here before went to the caller of `next`.
         self.connection.session.release(&mut self.connection.input);
-        loop {
+        while self.state == State::Streaming {
             let Connection { session, input, .. } = &mut *self.connection;
             session.each_row(input, &mut each)?;
-            if !self.advance_any()? {
-                return Ok(());
-            }
+            self.advance_any()?;
         }
+        Ok(())
     }
 
     /// Collects something from every row that is left.
