@@ -12,8 +12,8 @@ use hyperwire_core::wire::TransactionStatus;
 use hyperwire_tests::network::{Network, PathLoss, SERVER_ADDRESS};
 use hyperwire_tests::scripted::{Auth, Failure, Latch, Listen, Rows, Server, Session, oid};
 
-use super::{Foretold, GENEROUS, SERVER_PATIENCE};
-use super::{assert_policy_is_met, longer_than_every_bound, why_not_wait_in_flight};
+use super::foretold::{Foretold, assert_policy_is_met, longer_than_every_bound, why_not_wait_in_flight};
+use super::{GENEROUS, SERVER_PATIENCE};
 
 const STATEMENT: &str = "SELECT said";
 const ANSWER: &str = "at last";
