@@ -80,6 +80,25 @@ fn a_result_that_is_long_in_coming_is_canceled_when_it_is_dropped() {
     server.finish().unwrap();
 }
 
+#[test]
+fn rows_that_were_leaked_do_not_block_the_next_statement() {
+    let server = serve(Listen::tcp(), |session| {
+        session.expect_query("select some")?;
+        session.send_bytes(texts(&[]).description())?;
+        session.send_row_repeatedly(&[Some(&KILOBYTE)], 500)?;
+        session.complete("SELECT 500")?;
+        session.ready(TransactionStatus::Idle)?;
+        serve_proof(session)
+    });
+    let mut client = connect(&server);
+
+    std::mem::forget(client.query("select some").expect("a result"));
+
+    shows_that_it_is_usable(&mut client);
+    drop(client);
+    server.finish().unwrap();
+}
+
 #[rstest]
 fn a_server_is_slowed_down_by_a_client_that_does_not_ask_for_rows(
     #[values(Listen::tcp, Listen::unix)] listen: fn() -> Listen,

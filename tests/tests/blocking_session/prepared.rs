@@ -1,7 +1,7 @@
 //! Prepared statements: what they are asked, what they answer, and how they end.
 
 use hyperwire_blocking::core::row::Type;
-use hyperwire_blocking::core::session::{Misuse, StatementError};
+use hyperwire_blocking::core::session::{Fault, Misuse, StatementError, Timer};
 use hyperwire_blocking::core::wire::{
     BackendMessage, FrontendMessage, ParameterTypes, RowDescription, Target, TransactionStatus,
 };
@@ -9,7 +9,7 @@ use hyperwire_blocking::{Client, Error};
 use hyperwire_tests::scripted::{Failure, Listen, Rows, Session};
 use rstest::rstest;
 
-use crate::{connect, serve, serve_proof, shows_that_it_is_usable, texts};
+use crate::{SHORT, config, connect, fault_of, serve, serve_proof, shows_that_it_is_usable, texts};
 
 #[rstest]
 fn a_statement_is_parsed_once_and_run_often(#[values(Listen::tcp, Listen::unix)] listen: fn() -> Listen) {
@@ -71,6 +71,26 @@ fn a_statement_that_cannot_be_closed_does_not_hinder_the_next() {
 
     shows_that_it_is_usable(&mut client);
     drop((client, statement));
+    server.finish().unwrap();
+}
+
+#[test]
+fn closing_a_statement_takes_no_longer_than_the_statement_it_is_for() {
+    let server = serve(Listen::tcp(), |session| {
+        serve_prepare(session, &[], &texts(&[]))?;
+        session.expect_named("Close")?;
+        session.expect_cancel()?;
+        session.expect_client_to_give_up()
+    });
+    let mut config = config(&server);
+    config.session.cancel_grace = SHORT;
+    let mut client = Client::connect(config).expect("trusted");
+    client.set_statement_timeout(Some(SHORT));
+    drop(client.prepare("select 1", &[]).expect("parsed"));
+
+    let fault = fault_of(client.prepare("select 2", &[]).map(drop));
+
+    assert_eq!(fault, Fault::Deadline(Timer::CancelGrace));
     server.finish().unwrap();
 }
 
