@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{
-    CommandTag, Event, RequestId, RequestOptions, ServerError, Settings, SqlState, StatementError,
+    CommandTag, Event, RequestOptions, ServerError, Settings, SqlState, StatementError,
 };
 use hyperwire_core::wire::TransactionStatus;
 
@@ -109,7 +109,7 @@ impl Client {
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
         let options = self.options()?;
-        self.close_buried()?;
+        self.close_buried(options)?;
         let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
         let id = self.connection.session.prepare(sql, &types, options, &mut self.connection.out)?;
         let mut outcome = None;
@@ -268,9 +268,10 @@ impl Client {
         self.statement_timeout = before;
     }
 
-    fn close_buried(&mut self) -> Result<(), Error> {
+    fn close_buried(&mut self, options: RequestOptions) -> Result<(), Error> {
         for name in self.graveyard.take() {
-            let id: RequestId = self.connection.session.close_statement(&name, &mut self.connection.out)?;
+            let Connection { session, out, .. } = &mut self.connection;
+            let id = session.close_statement(&name, options, out)?;
             // A statement that the server does not know any more is as good as closed.
             match self.connection.finish(id) {
                 Ok(()) | Err(Error::Statement(_)) => {}

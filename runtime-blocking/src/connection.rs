@@ -33,6 +33,8 @@ pub(crate) struct Connection {
     now: Instant,
     link: LinkReport,
     notices: VecDeque<ServerError>,
+    /// The last request whose rows were handed out.
+    pub(crate) rows_of: Option<RequestId>,
     /// What the system said when the connection was lost.
     lost: Option<io::Error>,
 }
@@ -58,6 +60,7 @@ impl Connection {
             now,
             link,
             notices: VecDeque::new(),
+            rows_of: None,
             lost: None,
         };
         loop {
@@ -74,6 +77,13 @@ impl Connection {
         if let Some(fault) = self.session.fault() {
             let fault = fault.clone();
             return Err(self.dead(fault));
+        }
+        if let Some(id) = self.rows_of.take()
+            && !self.session.is_idle()
+        {
+            // Its rows were leaked: nobody will read them on, or drop them.
+            self.abandon(id);
+            self.settle()?;
         }
         self.take_news()?;
         if self.read()? { self.take_news() } else { Ok(()) }

@@ -38,6 +38,7 @@ const DEMAND: u64 = 1 << 10;
 impl<'c> Rows<'c> {
     /// Waits until the statement has shown what it returns, or has failed.
     pub(crate) fn start(connection: &'c mut Connection, id: RequestId) -> Result<Self, Error> {
+        connection.rows_of = Some(id);
         let mut rows =
             Self { connection, id, columns: None, tag: None, state: State::ResultOver, ahead: None };
         rows.next_result()?;

@@ -199,9 +199,14 @@ impl Session {
     ///
     /// # Errors
     /// A dead session.
-    pub fn close_statement(&mut self, name: &str, out: &mut OutBuf) -> Result<RequestId, Misuse> {
+    pub fn close_statement(
+        &mut self,
+        name: &str,
+        options: RequestOptions,
+        out: &mut OutBuf,
+    ) -> Result<RequestId, Misuse> {
         check_text("the statement's name", name)?;
-        self.submit(RequestOptions::default(), steps::CLOSE, out, |out| {
+        self.submit(options, steps::CLOSE, out, |out| {
             FrontendMessage::Close(Target::Statement(name)).encode(out);
             FrontendMessage::Sync.encode(out);
         })
