@@ -49,7 +49,7 @@ fn cuts(length: usize) -> impl Strategy<Value = Vec<usize>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
 
     #[test]
     fn any_split_of_any_conversation_gives_the_same_events(
@@ -105,4 +105,20 @@ fn byte_by_byte_is_no_different_from_all_at_once() {
 
     assert_eq!(whole, split);
     assert!(whole.iter().filter(|event| event.contains("Finished")).count() == 5, "{whole:#?}");
+}
+
+/// Found by the property above: the fast way to the next row took the length on trust.
+#[test]
+fn a_row_behind_a_row_whose_length_is_less_than_itself_is_a_violation() {
+    for length in 0..4 {
+        let mut bytes = server::transcript(&[(Request::Query, Answer::rows(2, 2))]);
+        let last = bytes.windows(5).rposition(|window| window[0] == b'D' && window[1..4] == [0; 3]);
+        let last = last.expect("two rows are there");
+        bytes[last + 4] = length;
+
+        let told = events(&[Request::Query], &bytes, &[]);
+
+        let expected = format!("Violation(LengthTooSmall {{ tag: 68, length: {length} }})");
+        assert_eq!(told.last(), Some(&expected), "{told:#?}");
+    }
 }

@@ -44,7 +44,11 @@ pub(crate) fn split_fields<'s>(
         grow(spans, expected);
     }
     let spans = &mut spans[..expected];
-    if locate(message, skip, spans) { Ok(spans) } else { Err(violation(&message[skip..], expected)) }
+    if locate(message, skip, spans) {
+        Ok(spans)
+    } else {
+        Err(violation(message.get(skip..).unwrap_or_default(), expected))
+    }
 }
 
 /// Finds as many fields as there are spans; `false` if the body is anything but a count and these fields.
