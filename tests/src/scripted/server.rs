@@ -27,6 +27,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Listen {
     unix: bool,
+    ip: Ipv4Addr,
     patience: Duration,
     raw: bool,
 }
@@ -35,7 +36,14 @@ impl Listen {
     /// On a free TCP port of 127.0.0.1.
     #[must_use]
     pub fn tcp() -> Self {
-        Self { unix: false, patience: PATIENCE, raw: false }
+        Self { unix: false, ip: Ipv4Addr::LOCALHOST, patience: PATIENCE, raw: false }
+    }
+
+    /// On a free TCP port of this address of the calling thread's network. On that network the server has to be
+    /// finished too.
+    #[must_use]
+    pub fn tcp_on(ip: Ipv4Addr) -> Self {
+        Self { ip, ..Self::tcp() }
     }
 
     /// On a Unix socket in a folder of its own.
@@ -75,7 +83,7 @@ impl Listen {
             let script: Arc<Script> = Arc::new(script);
             thread::spawn(move || accept(&listener, &self, &account, &script))
         };
-        Server { address, patience, account, acceptor: Some(acceptor), folder }
+        Server { address, patience, account, acceptor: Some(acceptor), _folder: folder }
     }
 
     fn bind(&self) -> io::Result<(Socket, Address, Option<TempDir>)> {
@@ -86,7 +94,7 @@ impl Listen {
             (socket, Some(folder))
         } else {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+            socket.bind(&SocketAddr::from((self.ip, 0)).into())?;
             (socket, None)
         };
         socket.listen(128)?;
@@ -153,7 +161,7 @@ pub struct Server {
     account: Arc<Account>,
     acceptor: Option<JoinHandle<()>>,
     /// Holds the Unix socket, and goes with the server.
-    folder: Option<TempDir>,
+    _folder: Option<TempDir>,
 }
 
 impl Server {
@@ -238,15 +246,15 @@ impl Server {
     /// The acceptor blocks in accept. A connection from an address that it knows wakes it, after all connections that
     /// clients made before.
     fn send_farewell(&self) -> io::Result<Socket> {
-        let socket = match &self.folder {
-            Some(folder) => {
+        let socket = match &self.address {
+            Address::Unix(path) => {
                 let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-                socket.bind(&SockAddr::unix(folder.path().join("farewell"))?)?;
+                socket.bind(&SockAddr::unix(path.with_file_name("farewell"))?)?;
                 socket
             }
-            None => {
+            Address::Tcp(address) => {
                 let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-                socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+                socket.bind(&SocketAddr::new(address.ip(), 0).into())?;
                 socket
             }
         };
