@@ -71,6 +71,9 @@ extern crate alloc;
 extern crate std;
 
 pub mod buffer;
+pub mod control;
+pub mod daemon;
+pub mod election;
 pub mod hyperd;
 pub mod liveness;
 pub mod row;

@@ -27,7 +27,8 @@ const GRACE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Listen {
     unix: bool,
-    ip: Ipv4Addr,
+    /// Of TCP.
+    host: Ipv4Addr,
     patience: Duration,
     raw: bool,
 }
@@ -36,14 +37,14 @@ impl Listen {
     /// On a free TCP port of 127.0.0.1.
     #[must_use]
     pub fn tcp() -> Self {
-        Self { unix: false, ip: Ipv4Addr::LOCALHOST, patience: PATIENCE, raw: false }
+        Self { unix: false, host: Ipv4Addr::LOCALHOST, patience: PATIENCE, raw: false }
     }
 
-    /// On a free TCP port of this address of the calling thread's network. On that network the server has to be
-    /// finished too.
+    /// On a free TCP port of this address of the machine, or of the network namespace of the calling thread. The
+    /// threads of the server live there too, and [`Server::finish`] has to be called there.
     #[must_use]
-    pub fn tcp_on(ip: Ipv4Addr) -> Self {
-        Self { ip, ..Self::tcp() }
+    pub fn tcp_on(host: Ipv4Addr) -> Self {
+        Self { host, ..Self::tcp() }
     }
 
     /// On a Unix socket in a folder of its own.
@@ -94,7 +95,7 @@ impl Listen {
             (socket, Some(folder))
         } else {
             let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            socket.bind(&SocketAddr::from((self.ip, 0)).into())?;
+            socket.bind(&SocketAddr::from((self.host, 0)).into())?;
             (socket, None)
         };
         socket.listen(128)?;
@@ -246,18 +247,12 @@ impl Server {
     /// The acceptor blocks in accept. A connection from an address that it knows wakes it, after all connections that
     /// clients made before.
     fn send_farewell(&self) -> io::Result<Socket> {
-        let socket = match &self.address {
-            Address::Unix(path) => {
-                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-                socket.bind(&SockAddr::unix(path.with_file_name("farewell"))?)?;
-                socket
-            }
-            Address::Tcp(address) => {
-                let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-                socket.bind(&SocketAddr::new(address.ip(), 0).into())?;
-                socket
-            }
+        let from = match &self.address {
+            Address::Tcp(address) => SocketAddr::from((address.ip(), 0)).into(),
+            Address::Unix(path) => SockAddr::unix(path.with_file_name("farewell"))?,
         };
+        let socket = Socket::new(from.domain(), Type::STREAM, None)?;
+        socket.bind(&from)?;
         self.account.state().farewell = Some(socket.local_addr()?);
         socket.connect(&self.address.to_socket_address()?)?;
         Ok(socket)

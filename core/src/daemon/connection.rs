@@ -1,0 +1,224 @@
+//! The daemon's end of the line protocol.
+
+use super::{Daemon, Effect};
+use crate::control::{Command, DrainReason, Mac, Mutant, Nonce, Owner, Phase, Reply, StopMode, Transcript};
+use crate::time::Instant;
+
+/// Connections that are served at once. Far more than one user's programs open, far fewer than a process may have.
+pub const MAX_CONNECTIONS: usize = 256;
+
+/// Names a connection that the runtime accepted, for as long as it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Connection(pub u32);
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Peer {
+    owner: Owner,
+    server: Nonce,
+    /// What it said in HELLO.
+    client: Option<Nonce>,
+    lease: bool,
+    /// It asked STATUS before there was anything to say.
+    withheld: bool,
+}
+
+impl Peer {
+    pub(super) fn has_lease(&self) -> bool {
+        self.lease
+    }
+}
+
+impl Daemon {
+    /// A connection was accepted. `nonce` must be fresh random bytes.
+    pub fn handle_connection(&mut self, connection: Connection, owner: Owner, nonce: Nonce, now: Instant) {
+        if self.peers.len() >= MAX_CONNECTIONS || self.port.is_none() || self.phase == Phase::Gone {
+            self.effects.push_back(Effect::Close(connection));
+        } else {
+            let peer = Peer { owner, server: nonce, client: None, lease: false, withheld: false };
+            self.peers.insert(connection, peer);
+        }
+        self.advance(now);
+    }
+
+    /// A connection ended: its lease with it.
+    pub fn handle_hangup(&mut self, connection: Connection, now: Instant) {
+        if let Some(peer) = self.peers.remove(&connection)
+            && peer.lease
+        {
+            self.touch(now);
+        }
+        self.advance(now);
+    }
+
+    /// A line arrived. After a line that cannot be read, close the connection and report the hang-up instead.
+    pub fn handle_line(&mut self, from: Connection, command: &Command, now: Instant) {
+        let Some(peer) = self.peers.get(&from).copied() else { return };
+        // PING reveals nothing that connecting did not. All else is for the user.
+        if peer.owner == Owner::OtherUser && *command != Command::Ping {
+            self.say(from, Reply::Err("this daemon serves another user".into()));
+            return;
+        }
+        match command {
+            Command::Ping => self.on_ping(from, now),
+            Command::Status => self.on_status(from),
+            Command::Heartbeat => {
+                self.say(from, Reply::Ok);
+                self.touch(now);
+                if peer.lease {
+                    self.on_progress();
+                }
+            }
+            Command::Stop => {
+                self.say(from, Reply::Stopping);
+                self.on_stop(StopMode::Drain, now);
+            }
+            Command::ReportHyperdError => {
+                self.say(from, Reply::Ok);
+                self.on_report(None, now);
+            }
+            Command::Report2 { generation, .. } => {
+                self.say(from, Reply::Ok);
+                self.on_report(Some(*generation), now);
+            }
+            &Command::Hello { nonce } => self.on_hello(from, nonce),
+            Command::Lease { incarnation, client, mac } => {
+                let reply = self.lease(from, peer, *incarnation, client, mac, now);
+                self.say(from, reply);
+            }
+            Command::Release => {
+                self.say(from, Reply::Ok);
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.lease = false;
+                }
+            }
+            Command::StopIf { incarnation, mode, mac } => {
+                self.on_stop_if(from, peer, *incarnation, *mode, mac, now);
+            }
+            Command::Unknown => self.say(from, Reply::unknown()),
+        }
+        self.advance(now);
+    }
+
+    /// The runtime can accept no more.
+    pub fn listener_lost(&mut self, now: Instant) {
+        if !self.mutation.is(Mutant::R41ListenerLossIgnored) {
+            self.begin_drain(DrainReason::ListenerLost, now);
+        }
+        self.advance(now);
+    }
+
+    fn say(&mut self, to: Connection, reply: Reply) {
+        self.effects.push_back(Effect::Send { to, reply });
+    }
+
+    /// A daemon that leaves must not be taken for one that serves.
+    fn on_ping(&mut self, from: Connection, now: Instant) {
+        let leaving = self.drain.is_some();
+        self.say(from, if leaving { Reply::Err("draining".into()) } else { Reply::pong() });
+        if !leaving && self.phase == Phase::Ready {
+            self.check_soon(now);
+        }
+    }
+
+    fn on_status(&mut self, from: Connection) {
+        match self.record() {
+            Some(record) => self.say(from, Reply::Status(record.to_status().into())),
+            None => {
+                if let Some(peer) = self.peers.get_mut(&from) {
+                    peer.withheld = true;
+                }
+            }
+        }
+    }
+
+    /// Whoever asked too early is answered, or turned away.
+    pub(super) fn answer_withheld(&mut self) {
+        let status = self.record().map(|record| record.to_status());
+        for (to, peer) in &mut self.peers {
+            if core::mem::take(&mut peer.withheld) {
+                let reply = status
+                    .as_deref()
+                    .map_or_else(|| Reply::Err("draining".into()), |status| Reply::Status(status.into()));
+                self.effects.push_back(Effect::Send { to: *to, reply });
+            }
+        }
+    }
+
+    fn on_hello(&mut self, from: Connection, nonce: Nonce) {
+        let (Some(port), Some(peer)) = (self.port, self.peers.get_mut(&from)) else { return };
+        // A second one would let a peer choose among transcripts.
+        if peer.client.is_some() {
+            return self.say(from, Reply::Err("HELLO was said before".into()));
+        }
+        peer.client = Some(nonce);
+        let transcript =
+            Transcript { client: nonce, server: peer.server, incarnation: self.incarnation, port };
+        let mac = transcript.hello(&self.secret, self.generation, self.phase);
+        let reply = Reply::Hello {
+            incarnation: self.incarnation,
+            generation: self.generation,
+            phase: self.phase,
+            nonce: peer.server,
+            mac,
+        };
+        self.say(from, reply);
+    }
+
+    fn proves(&self, peer: &Peer, mac: &Mac, expected: impl FnOnce(&Transcript) -> Mac) -> bool {
+        let (Some(client), Some(port)) = (peer.client, self.port) else { return false };
+        let transcript = Transcript { client, server: peer.server, incarnation: self.incarnation, port };
+        *mac == expected(&transcript)
+    }
+
+    fn lease(
+        &mut self,
+        from: Connection,
+        peer: Peer,
+        incarnation: crate::control::Incarnation,
+        client: &str,
+        mac: &Mac,
+        now: Instant,
+    ) -> Reply {
+        if incarnation != self.incarnation {
+            return Reply::NotMe(self.incarnation);
+        }
+        if !self.proves(&peer, mac, |transcript| transcript.lease(&self.secret, client)) {
+            return Reply::Err("not authenticated".into());
+        }
+        if let Some(drain) = self.drain
+            && !self.mutation.is(Mutant::R20LeaseWhileDraining)
+        {
+            return Reply::Draining(drain.reason);
+        }
+        if self.phase != Phase::Ready && self.drain.is_none() {
+            return Reply::Err("not ready".into());
+        }
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.lease = true;
+        }
+        self.touch(now);
+        Reply::Leased { id: from.0 }
+    }
+
+    fn on_stop_if(
+        &mut self,
+        from: Connection,
+        peer: Peer,
+        incarnation: crate::control::Incarnation,
+        mode: StopMode,
+        mac: &Mac,
+        now: Instant,
+    ) {
+        let anyone = self.mutation.is(Mutant::R18StopAnyone);
+        if incarnation != self.incarnation && !anyone {
+            return self.say(from, Reply::NotMe(self.incarnation));
+        }
+        if !self.proves(&peer, mac, |transcript| transcript.stop_if(&self.secret, mode)) && !anyone {
+            return self.say(from, Reply::Err("not authenticated".into()));
+        }
+        let later = mode == StopMode::Idle && self.leases() > 0;
+        self.say(from, if later { Reply::Ok } else { Reply::Stopping });
+        self.on_stop(mode, now);
+    }
+}

@@ -1,0 +1,38 @@
+//! Every interleaving of the real machines of an election, within bounds.
+//!
+//! A [`World`] holds the machines of `hyperwire-core` as they are, and models of what an operating system does for
+//! them: locks that hyperd inherits, a record that is written and renamed, ports, processes that are killed or stopped,
+//! pipes, connections. Whatever could happen next is an [`Action`](town::Action); [`explore`] lets all of them happen,
+//! breadth first, and checks the invariants of every state and every transition.
+//!
+//! Time is left out on purpose: the clock stands still, and a deadline may pass whenever it is armed. To keep the graph
+//! finite and without idle loops, a timer that only makes a machine look again passes only if something it could see
+//! has changed since it last looked; otherwise it would find what it found and be where it was. The deadline of a whole
+//! election passes only when nothing else can happen.
+//!
+//! One step is one thing that others can see: a file operation, a lock operation, a port, an exchange of lines up to the
+//! reply's arrival, a signal. A daemon's replies and pushed lines wait at the client until it takes them. Steps that
+//! nobody else can tell from no step are taken together with the next one, and clients of a kind are interchangeable;
+//! a test checks that neither changes a verdict.
+//!
+//! What it leaves out: how long things take; two users at once (an impostor stands for the other one); two state
+//! folders; a deletion of the record between
+//! its owner's look and its unlink; hyperd sessions that an older client leaves open and idle. What a kernel really
+//! does is for the tests with real processes.
+
+mod act;
+pub mod baseline;
+mod contact;
+mod daemon_act;
+mod invariant;
+pub mod mutants;
+pub mod plan;
+mod search;
+mod slot;
+pub mod town;
+mod world;
+
+pub use search::{Counterexample, Limits, Model, Report, Violation, explore, replay};
+pub use slot::fingerprint;
+pub use town::{Base, Bounds, Town};
+pub use world::World;
