@@ -42,6 +42,22 @@ pub(crate) fn path_lost_while_idle(network: &Network, policy: &LinkPolicy) -> St
 }
 
 pub(crate) fn path_lost_before_a_query(network: &Network, policy: &LinkPolicy) -> String {
+    path_lost_before(network, policy, ask)
+}
+
+/// The kernel reports the loss once. Here it may be to a write, behind which a read finds an orderly end.
+pub(crate) fn path_lost_before_a_query_that_the_kernel_cannot_hold(
+    network: &Network,
+    policy: &LinkPolicy,
+) -> String {
+    path_lost_before(network, policy, ask_at_length)
+}
+
+fn path_lost_before(
+    network: &Network,
+    policy: &LinkPolicy,
+    ask: fn(&mut Client) -> Result<String, Error>,
+) -> String {
     let over = Latch::new("the case is over");
     let until_over = over.clone();
     let server = serve(network, move |session| session.stall(&until_over));
@@ -110,6 +126,30 @@ pub(crate) fn live_server_silent_during_a_query(network: &Network, policy: &Link
     format!("answered after a silence of {silence:.1?}")
 }
 
+pub(crate) fn live_server_that_does_not_read(network: &Network, policy: &LinkPolicy) -> String {
+    let read = Latch::new("the server reads");
+    let until_told = read.clone();
+    let server = serve(network, move |session| {
+        session.stall(&until_told)?;
+        session.expect_query(&lengthy_statement())?;
+        session.send_rows(&Rows::of([("said", oid::TEXT)]).row([Some(ANSWER)]))?;
+        session.ready(TransactionStatus::Idle)
+    });
+    let client = connect(network, &server, policy);
+    let stall = longer_than_every_bound(client.link()).max(Duration::from_secs(25));
+    let running = call(network, client, ask_at_length);
+
+    let during = running.outcome_within(stall);
+    read.release();
+
+    assert!(during.is_none(), "the server has read nothing, the client: {during:?}");
+    // The kernel looks for an open window again after at most as long as it was closed.
+    let query = running.expect_within(stall + GENEROUS);
+    assert_eq!(query.outcome.expect("the answer"), ANSWER);
+    finish(network, server, &read);
+    format!("answered after a stall of {stall:.1?}")
+}
+
 /// A server on the server's host; every connection logs in and runs the script.
 fn serve(
     network: &Network,
@@ -139,9 +179,22 @@ fn connect(network: &Network, server: &Server, policy: &LinkPolicy) -> Client {
     client
 }
 
-/// The value that the statement returns.
 fn ask(client: &mut Client) -> Result<String, Error> {
-    let mut rows = client.query(STATEMENT)?;
+    value_of(client, STATEMENT)
+}
+
+fn ask_at_length(client: &mut Client) -> Result<String, Error> {
+    value_of(client, &lengthy_statement())
+}
+
+/// Longer than all buffers between client and server can hold.
+fn lengthy_statement() -> String {
+    format!("{STATEMENT} -- {}", "x".repeat(32 << 20))
+}
+
+/// The value that the statement returns.
+fn value_of(client: &mut Client, statement: &str) -> Result<String, Error> {
+    let mut rows = client.query(statement)?;
     let said = rows.next()?.expect("a row").get("said")?;
     rows.finish()?;
     Ok(said)

@@ -65,23 +65,28 @@ fn every_bound_holds_at_full_scale() {
 
 type Case = (&'static str, fn(&Network, &LinkPolicy) -> String);
 
-const VANISHED: [Case; 6] = [
+const VANISHED: [Case; 7] = [
     ("path lost while idle", path_lost_while_idle),
     ("path lost, then a query is sent", path_lost_before_a_query),
     ("path lost during an acknowledged query", path_lost_during_an_acknowledged_query),
     ("hyperwire client: path lost while idle", client::path_lost_while_idle),
     ("hyperwire client: path lost, then a query is sent", client::path_lost_before_a_query),
     (
+        "hyperwire client: path lost, then more is sent than the kernel can hold",
+        client::path_lost_before_a_query_that_the_kernel_cannot_hold,
+    ),
+    (
         "hyperwire client: path lost during an acknowledged query",
         client::path_lost_during_an_acknowledged_query,
     ),
 ];
 
-const ALIVE: [Case; 4] = [
+const ALIVE: [Case; 5] = [
     ("live server, silent during a query", live_server_silent_during_a_query),
     ("live server that does not read", live_server_that_does_not_read),
     ("path healed before the bound", path_healed_before_the_bound),
     ("hyperwire client: live server, silent during a query", client::live_server_silent_during_a_query),
+    ("hyperwire client: live server that does not read", client::live_server_that_does_not_read),
 ];
 
 fn path_lost_while_idle(network: &Network, policy: &LinkPolicy) -> String {
