@@ -109,6 +109,8 @@ fn rows() -> Vec<Case> {
         violation("a field that is longer than its row", raw(&[0, 1, 0, 0, 0, 2, b'1'])),
         violation("a field of 2 GiB in a small row", raw(&[0, 1, 0x7f, 0xff, 0xff, 0xff, b'1'])),
         violation("a field with half a length", raw(&[0, 1, 0, 0])),
+        violation("a row with a length of 0", declared(b'D', 0, b"")),
+        violation("a row with a length of 3", declared(b'D', 3, &[0, 1, 0, 0])),
         violation("RowDescription behind a row", description()),
         violation("ReadyForQuery without CommandComplete", ready()),
         violation("EmptyQueryResponse behind a row", message(b'I', b"")),
