@@ -85,39 +85,41 @@ impl Connection {
             self.abandon(id);
             self.settle()?;
         }
-        self.take_news()?;
-        if self.read()? { self.take_news() } else { Ok(()) }
+        while self.news()?.is_some() {}
+        if self.read()? {
+            while self.news()?.is_some() {}
+        }
+        Ok(())
     }
 
-    fn take_news(&mut self) -> Result<(), Error> {
+    /// The next event that is for the caller, if it is here already; does what the events before it ask of the driver.
+    #[inline]
+    fn news(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.session.poll(&mut self.input, &mut self.out, self.now) {
-                Ok(Some(event)) => drop(self.act_upon(event)?),
-                Ok(None) => return Ok(()),
+                Ok(Some(event @ Event::Row(_))) => return Ok(Some(event)),
+                Ok(Some(event)) => {
+                    if let Some(event) = self.act_upon(event)? {
+                        return Ok(Some(event));
+                    }
+                }
+                Ok(None) => return Ok(None),
                 Err(fault) => return Err(self.dead(fault)),
             }
         }
     }
 
     /// Waits for the next event that is for the caller.
-    #[inline]
-    pub(crate) fn next_event(&mut self) -> Result<Event, Error> {
+    fn next_event(&mut self) -> Result<Event, Error> {
         loop {
-            match self.session.poll(&mut self.input, &mut self.out, self.now) {
-                Ok(Some(event @ Event::Row(_))) => return Ok(event),
-                Ok(Some(event)) => {
-                    if let Some(event) = self.act_upon(event)? {
-                        return Ok(event);
-                    }
-                }
-                Ok(None) => self.wait()?,
-                Err(fault) => return Err(self.dead(fault)),
+            match self.news()? {
+                Some(event) => return Ok(event),
+                None => self.wait()?,
             }
         }
     }
 
     /// Waits for the next event of this request.
-    #[inline]
     pub(crate) fn next_event_of(&mut self, id: RequestId) -> Result<Event, Error> {
         loop {
             let event = self.next_event()?;
@@ -131,18 +133,11 @@ impl Connection {
     #[inline]
     pub(crate) fn poll_row(&mut self, id: RequestId, demand: u64) -> Result<Event, Error> {
         loop {
-            match self.session.poll(&mut self.input, &mut self.out, self.now) {
-                Ok(Some(event @ Event::Row(_))) => return Ok(event),
-                Ok(Some(event)) => {
-                    if let Some(event) = self.act_upon(event)?
-                        && event.request() == Some(id)
-                    {
-                        return Ok(event);
-                    }
-                }
-                Ok(None) if self.session.wants_demand() => self.session.demand(id, demand),
-                Ok(None) => self.wait()?,
-                Err(fault) => return Err(self.dead(fault)),
+            match self.news()? {
+                Some(event) if event.request() == Some(id) => return Ok(event),
+                Some(_) => {}
+                None if self.session.wants_demand() => self.session.demand(id, demand),
+                None => self.wait()?,
             }
         }
     }
@@ -162,11 +157,8 @@ impl Connection {
     /// Waits until nothing is open: what was abandoned is thrown away or canceled on the way.
     pub(crate) fn settle(&mut self) -> Result<(), Error> {
         while !self.session.is_idle() {
-            match self.session.poll(&mut self.input, &mut self.out, self.now) {
-                Ok(Some(event)) => drop(self.act_upon(event)?),
-                Ok(None) if self.session.is_idle() => {}
-                Ok(None) => self.wait()?,
-                Err(fault) => return Err(self.dead(fault)),
+            if self.news()?.is_none() && !self.session.is_idle() {
+                self.wait()?;
             }
         }
         Ok(())
