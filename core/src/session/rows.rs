@@ -95,7 +95,7 @@ impl Session {
         self.held = 0;
     }
 
-    /// The same, out of line for callers who look for other events too.
+    /// [`Session::next_row`], out of line for callers who look for other events too.
     pub(super) fn next_row_if_any(&mut self, input: &mut InBuf) -> bool {
         self.next_row(input)
     }
