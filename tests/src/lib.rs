@@ -4,6 +4,8 @@
 
 pub mod explorer;
 #[cfg(target_os = "linux")]
+pub mod hyperdb_mcp;
+#[cfg(target_os = "linux")]
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod real_hyperd;
