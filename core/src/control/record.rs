@@ -108,14 +108,6 @@ impl Record {
         serde_json::to_string_pretty(&Wire::from(self.clone())).unwrap_or_default()
     }
 
-    /// The answer to STATUS: one line, without the secret.
-    #[must_use]
-    pub fn to_status(&self) -> String {
-        let mut wire = Wire::from(self.clone());
-        wire.auth = None;
-        serde_json::to_string(&wire).unwrap_or_default()
-    }
-
     /// The same on one line with the secret, for the pipe between a daemon and who started it.
     #[must_use]
     pub(super) fn to_secret_line(&self) -> String {
@@ -144,7 +136,7 @@ impl Record {
 
 /// The file's fields. An unknown phase, a secret of the wrong length and the like must not make a record unreadable.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+pub(super) struct Wire {
     pid: u32,
     hyperd_endpoint: String,
     health_port: u16,
@@ -159,7 +151,7 @@ struct Wire {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    auth: Option<Secret>,
+    pub(super) auth: Option<Secret>,
 }
 
 fn lenient<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>

@@ -98,7 +98,7 @@ impl Daemon {
         if let Some(record) = self.record() {
             self.announce(StartReport::Ready(record.into()));
         }
-        self.answer_withheld();
+        self.answer_withheld(now);
         self.watch.start(result.is_ok(), now);
         self.touch(now);
         self.arm_self_check(now);
