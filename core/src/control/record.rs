@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use serde::{Deserialize, Serialize};
 
 use super::{Incarnation, Secret};
+use crate::hyperd::{Endpoint, EndpointError};
 
 /// What we call ourselves in PONG and in the record. Not a semantic version, on purpose; see
 /// [`Reply::pong`](super::Reply::pong).
@@ -112,6 +113,22 @@ impl Record {
     #[must_use]
     pub(super) fn to_secret_line(&self) -> String {
         serde_json::to_string(&Wire::from(self.clone())).unwrap_or_default()
+    }
+
+    /// Where its hyperd listens, in any of the spellings that daemons use: hyperd's own, `<host>:<port>` (`hyperdb-mcp`
+    /// 0.7.3), or the path of a domain socket (its successor).
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn endpoint(&self) -> Result<Endpoint, EndpointError> {
+        let text = self.hyperd_endpoint.as_str();
+        if text.starts_with('/') {
+            Endpoint::domain(text)
+        } else if text.contains("://") {
+            text.parse()
+        } else {
+            alloc::format!("tab.tcp://{text}").parse()
+        }
     }
 
     /// Which run of which daemon, if it is one of ours.

@@ -37,7 +37,8 @@ use alloc::vec::Vec;
 pub use config::Config;
 pub use connection::{Connection, MAX_CONNECTIONS};
 pub use effect::{Answer, Effect, EngineProbe, Exit, LockWatch, Timer};
-pub use engine::{RESTART_LIMIT, RESTART_WINDOW};
+pub use engine::{ENGINE_ANSWERS_WITHIN, ENGINE_HUNG_WITHIN, RESTART_LIMIT, RESTART_WINDOW};
+pub use watch::SELF_CHECK;
 
 use crate::control::{
     Advertised, Details, DrainReason, Incarnation, Lease, LockBody, MAX_NAMED_LEASES, Mutant, Mutation,
