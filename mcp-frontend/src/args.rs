@@ -24,6 +24,21 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: HyperdCommand,
     },
+    /// The daemon that lets your programs share one hyperd.
+    #[cfg(unix)]
+    #[command(after_help = exit::HELP)]
+    Daemon {
+        #[command(subcommand)]
+        command: DaemonCommand,
+    },
+    /// What is found, what is running, what is wrong and what to do next. Changes nothing.
+    #[cfg(unix)]
+    #[command(after_help = exit::HELP)]
+    Doctor {
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// Run SQL statements, one after the other, and print what they return.
@@ -42,6 +57,9 @@ pub(crate) struct SqlArguments {
     /// Create the database if it does not exist.
     #[arg(long, requires = "database")]
     pub(crate) create: bool,
+    /// Start a hyperd for this command alone, instead of sharing one with your other programs.
+    #[arg(long)]
+    pub(crate) private: bool,
     /// How results are written; the same on a terminal and into a pipe.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -53,6 +71,66 @@ pub(crate) enum HyperdCommand {
     Path,
     /// Fetch the hyperd that this version of hyperwire is tested with.
     Install,
+}
+
+/// The state folder is HYPERDB_STATE_DIR, or .hyperdb in your home folder.
+#[cfg(unix)]
+#[derive(Clone, Debug, Subcommand, PartialEq, Eq)]
+pub(crate) enum DaemonCommand {
+    /// Be the daemon, here, until stopped. Ctrl-C lets those who use it finish; a second one ends it.
+    Run(RunArguments),
+    /// Start the daemon in the background unless it runs.
+    Start,
+    /// Show the daemon and who uses it. Exit code 3 if there is none.
+    Status {
+        /// As one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop the daemon when those who use it have done, and wait for that.
+    Stop {
+        #[command(flatten)]
+        how: StopArguments,
+    },
+    /// Stop the daemon as `stop` does, and start a new one.
+    Restart {
+        #[command(flatten)]
+        how: StopArguments,
+    },
+    /// Print the end of the daemon's log.
+    Logs {
+        /// How many lines.
+        #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+        lines: usize,
+    },
+}
+
+#[cfg(unix)]
+#[derive(Args, Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunArguments {
+    /// Retire when nobody used the daemon for so many seconds; HYPERDB_DAEMON_IDLE_TIMEOUT says the same.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) idle_timeout: Option<u64>,
+    /// When told to stop, end after so many seconds whatever still runs.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) drain_limit: Option<u64>,
+    /// Leave the terminal, write to the log file, and report on standard output how the start went.
+    #[arg(long, hide = true)]
+    pub(crate) detached: bool,
+    /// The hyperd to start.
+    #[arg(long, hide = true, value_name = "PATH")]
+    pub(crate) hyperd: Option<PathBuf>,
+}
+
+#[cfg(unix)]
+#[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StopArguments {
+    /// End it at once, whatever runs.
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// How many seconds to wait for its end.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub(crate) timeout: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Statement = 1,
     /// The arguments or the input make no sense. `clap` uses the same code.
     Usage = 2,
-    /// There is no hyperd to talk to: not found, not installed, did not start.
+    /// There is no hyperd to talk to: not found, not installed, did not start; or no daemon.
     NoHyperd = 3,
     /// The connection was lost or the server broke the protocol: the effect of the open statement is unknown.
     Connection = 4,
@@ -30,7 +30,7 @@ Exit codes:
     0  everything was done
     1  the server refused a statement; the ones after it did not run
     2  wrong arguments or unreadable input
-    3  hyperd is not available
+    3  hyperd or its daemon is not available
     4  the connection was lost; the effect of the open statement is unknown
     5  the results could not be written
   130  interrupted by Ctrl-C

@@ -2,6 +2,10 @@
 
 mod args;
 mod connection;
+#[cfg(unix)]
+mod daemon_command;
+#[cfg(unix)]
+mod doctor;
 mod exit;
 mod hyperd_command;
 mod progress;
@@ -23,6 +27,10 @@ fn main() -> ExitCode {
             hyperd_command::run(command, &connection::LocalHyperd, out, &mut anstream::stderr())
                 .unwrap_or(Exit::Output)
         }
+        #[cfg(unix)]
+        Command::Daemon { command } => daemon_command::run(&command),
+        #[cfg(unix)]
+        Command::Doctor { json } => doctor::run(json),
     };
     exit.into()
 }

@@ -12,9 +12,15 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Far longer than anything takes that works at all, a first fetch of hyperd aside.
 const GENEROUS: Duration = Duration::from_secs(300);
 
+/// With a hyperd of its own: sharing one is the daemon's tests' business.
 fn hyperwire(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hyperwire"));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let ["sql", rest @ ..] = arguments {
+        command.args(["sql", "--private"]).args(rest);
+    } else {
+        command.args(arguments);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

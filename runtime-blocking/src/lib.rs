@@ -31,9 +31,13 @@ mod cancel;
 mod client;
 mod config;
 mod connection;
+#[cfg(unix)]
+pub mod daemon;
 mod error;
 pub mod hyperd;
 mod rows;
+#[cfg(unix)]
+pub mod shared;
 pub mod socket;
 mod statement;
 mod stream;

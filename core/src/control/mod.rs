@@ -6,7 +6,7 @@
 //! | request | reply |
 //! |---|---|
 //! | `PING` | `PONG hyperdb-mcp <version>` |
-//! | `STATUS` | the [`Record`] as one line of JSON, without its secret |
+//! | `STATUS` | the [`Record`] as one line of JSON, without its secret; ours adds what [`Status`] has |
 //! | `HEARTBEAT` | `OK` |
 //! | `STOP` | `STOPPING` |
 //! | `REPORT_HYPERD_ERROR` | `OK` |
@@ -37,6 +37,7 @@ mod probe;
 mod record;
 mod reply;
 mod start_report;
+mod status;
 
 #[cfg(test)]
 mod tests;
@@ -57,3 +58,4 @@ pub use probe::{LockTest, LockTry, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, Rec
 pub use record::{Advertised, Phase, Record, RecordError, VERSION};
 pub use reply::{DrainReason, Reply};
 pub use start_report::StartReport;
+pub use status::{Details, Lease, MAX_NAMED_LEASES, Status};

@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use serde::{Deserialize, Serialize};
 
 use super::{Incarnation, Secret};
+use crate::hyperd::{Endpoint, EndpointError};
 
 /// What we call ourselves in PONG and in the record. Not a semantic version, on purpose; see
 /// [`Reply::pong`](super::Reply::pong).
@@ -108,18 +109,26 @@ impl Record {
         serde_json::to_string_pretty(&Wire::from(self.clone())).unwrap_or_default()
     }
 
-    /// The answer to STATUS: one line, without the secret.
-    #[must_use]
-    pub fn to_status(&self) -> String {
-        let mut wire = Wire::from(self.clone());
-        wire.auth = None;
-        serde_json::to_string(&wire).unwrap_or_default()
-    }
-
     /// The same on one line with the secret, for the pipe between a daemon and who started it.
     #[must_use]
     pub(super) fn to_secret_line(&self) -> String {
         serde_json::to_string(&Wire::from(self.clone())).unwrap_or_default()
+    }
+
+    /// Where its hyperd listens, in any of the spellings that daemons use: hyperd's own, `<host>:<port>` (`hyperdb-mcp`
+    /// 0.7.3), or the path of a domain socket (its successor).
+    ///
+    /// # Errors
+    /// It is none of them.
+    pub fn endpoint(&self) -> Result<Endpoint, EndpointError> {
+        let text = self.hyperd_endpoint.as_str();
+        if text.starts_with('/') {
+            Endpoint::domain(text)
+        } else if text.contains("://") {
+            text.parse()
+        } else {
+            alloc::format!("tab.tcp://{text}").parse()
+        }
     }
 
     /// Which run of which daemon, if it is one of ours.
@@ -144,7 +153,7 @@ impl Record {
 
 /// The file's fields. An unknown phase, a secret of the wrong length and the like must not make a record unreadable.
 #[derive(Serialize, Deserialize)]
-struct Wire {
+pub(super) struct Wire {
     pid: u32,
     hyperd_endpoint: String,
     health_port: u16,
@@ -159,7 +168,7 @@ struct Wire {
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
-    auth: Option<Secret>,
+    pub(super) auth: Option<Secret>,
 }
 
 fn lenient<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>

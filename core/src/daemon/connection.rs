@@ -1,41 +1,56 @@
 //! The daemon's end of the line protocol.
 
+use alloc::sync::Arc;
+
 use super::{Daemon, Effect};
 use crate::control::{Command, DrainReason, Mac, Mutant, Nonce, Owner, Phase, Reply, StopMode, Transcript};
 use crate::time::Instant;
 
 /// Connections that are served at once. Far more than one user's programs open, far fewer than a process may have.
 pub const MAX_CONNECTIONS: usize = 256;
+/// How many of them other users may have: all that these can get is an answer to PING.
+const MAX_STRANGERS: usize = 8;
 
 /// Names a connection that the runtime accepted, for as long as it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Connection(pub u32);
 
 /// Who is at the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer {
     owner: Owner,
     server: Nonce,
     /// What it said in HELLO.
     client: Option<Nonce>,
-    lease: bool,
+    pub(super) lease: Option<Held>,
     /// It asked STATUS before there was anything to say.
     withheld: bool,
 }
 
+/// A lease, for the eyes of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Held {
+    /// What its holder calls itself.
+    pub(super) client: Arc<str>,
+    pub(super) since: Instant,
+}
+
 impl Peer {
     pub(super) fn has_lease(&self) -> bool {
-        self.lease
+        self.lease.is_some()
     }
 }
 
 impl Daemon {
     /// A connection was accepted. `nonce` must be fresh random bytes.
     pub fn handle_connection(&mut self, connection: Connection, owner: Owner, nonce: Nonce, now: Instant) {
-        if self.peers.len() >= MAX_CONNECTIONS || self.port.is_none() || self.phase == Phase::Gone {
+        let strangers = self.peers.values().filter(|peer| peer.owner == Owner::OtherUser).count();
+        let crowded = owner == Owner::OtherUser && strangers >= MAX_STRANGERS;
+        if crowded || self.peers.len() >= MAX_CONNECTIONS || self.port.is_none() || self.phase == Phase::Gone
+        {
             self.effects.push_back(Effect::Close(connection));
         } else {
-            let peer = Peer { owner, server: nonce, client: None, lease: false, withheld: false };
+            let peer = Peer { owner, server: nonce, client: None, lease: None, withheld: false };
             self.peers.insert(connection, peer);
         }
         self.advance(now);
@@ -44,7 +59,7 @@ impl Daemon {
     /// A connection ended: its lease with it.
     pub fn handle_hangup(&mut self, connection: Connection, now: Instant) {
         if let Some(peer) = self.peers.remove(&connection)
-            && peer.lease
+            && peer.has_lease()
         {
             self.touch(now);
         }
@@ -53,7 +68,7 @@ impl Daemon {
 
     /// A line arrived. After a line that cannot be read, close the connection and report the hang-up instead.
     pub fn handle_line(&mut self, from: Connection, command: &Command, now: Instant) {
-        let Some(peer) = self.peers.get(&from).copied() else { return };
+        let Some(peer) = self.peers.get(&from).cloned() else { return };
         // PING reveals nothing that connecting did not. All else is for the user.
         if peer.owner == Owner::OtherUser && *command != Command::Ping {
             self.say(from, Reply::Err("this daemon serves another user".into()));
@@ -61,11 +76,11 @@ impl Daemon {
         }
         match command {
             Command::Ping => self.on_ping(from, now),
-            Command::Status => self.on_status(from),
+            Command::Status => self.on_status(from, now),
             Command::Heartbeat => {
                 self.say(from, Reply::Ok);
                 self.touch(now);
-                if peer.lease {
+                if peer.has_lease() {
                     self.on_progress();
                 }
             }
@@ -83,17 +98,17 @@ impl Daemon {
             }
             &Command::Hello { nonce } => self.on_hello(from, nonce),
             Command::Lease { incarnation, client, mac } => {
-                let reply = self.lease(from, peer, *incarnation, client, mac, now);
+                let reply = self.lease(from, &peer, *incarnation, client, mac, now);
                 self.say(from, reply);
             }
             Command::Release => {
                 self.say(from, Reply::Ok);
                 if let Some(peer) = self.peers.get_mut(&from) {
-                    peer.lease = false;
+                    peer.lease = None;
                 }
             }
             Command::StopIf { incarnation, mode, mac } => {
-                self.on_stop_if(from, peer, *incarnation, *mode, mac, now);
+                self.on_stop_if(from, &peer, *incarnation, *mode, mac, now);
             }
             Command::Unknown => self.say(from, Reply::unknown()),
         }
@@ -121,9 +136,9 @@ impl Daemon {
         }
     }
 
-    fn on_status(&mut self, from: Connection) {
-        match self.record() {
-            Some(record) => self.say(from, Reply::Status(record.to_status().into())),
+    fn on_status(&mut self, from: Connection, now: Instant) {
+        match self.status(now) {
+            Some(status) => self.say(from, Reply::Status(status.to_line().into())),
             None => {
                 if let Some(peer) = self.peers.get_mut(&from) {
                     peer.withheld = true;
@@ -133,8 +148,8 @@ impl Daemon {
     }
 
     /// Whoever asked too early is answered, or turned away.
-    pub(super) fn answer_withheld(&mut self) {
-        let status = self.record().map(|record| record.to_status());
+    pub(super) fn answer_withheld(&mut self, now: Instant) {
+        let status = self.status(now).map(|status| status.to_line());
         for (to, peer) in &mut self.peers {
             if core::mem::take(&mut peer.withheld) {
                 let reply = status
@@ -174,7 +189,7 @@ impl Daemon {
     fn lease(
         &mut self,
         from: Connection,
-        peer: Peer,
+        peer: &Peer,
         incarnation: crate::control::Incarnation,
         client: &str,
         mac: &Mac,
@@ -183,7 +198,7 @@ impl Daemon {
         if incarnation != self.incarnation {
             return Reply::NotMe(self.incarnation);
         }
-        if !self.proves(&peer, mac, |transcript| transcript.lease(&self.secret, client)) {
+        if !self.proves(peer, mac, |transcript| transcript.lease(&self.secret, client)) {
             return Reply::Err("not authenticated".into());
         }
         if let Some(drain) = self.drain
@@ -195,7 +210,7 @@ impl Daemon {
             return Reply::Err("not ready".into());
         }
         if let Some(peer) = self.peers.get_mut(&from) {
-            peer.lease = true;
+            peer.lease = Some(Held { client: client.into(), since: now });
         }
         self.touch(now);
         Reply::Leased { id: from.0 }
@@ -204,7 +219,7 @@ impl Daemon {
     fn on_stop_if(
         &mut self,
         from: Connection,
-        peer: Peer,
+        peer: &Peer,
         incarnation: crate::control::Incarnation,
         mode: StopMode,
         mac: &Mac,
@@ -214,7 +229,7 @@ impl Daemon {
         if incarnation != self.incarnation && !anyone {
             return self.say(from, Reply::NotMe(self.incarnation));
         }
-        if !self.proves(&peer, mac, |transcript| transcript.stop_if(&self.secret, mode)) && !anyone {
+        if !self.proves(peer, mac, |transcript| transcript.stop_if(&self.secret, mode)) && !anyone {
             return self.say(from, Reply::Err("not authenticated".into()));
         }
         let later = mode == StopMode::Idle && self.leases() > 0;

@@ -51,7 +51,7 @@ impl Daemon {
         if self.port.is_some() {
             self.enter(Phase::Draining);
         }
-        self.answer_withheld();
+        self.answer_withheld(now);
         self.advance(now);
     }
 

@@ -54,7 +54,8 @@ pub enum Effect {
     /// Does the path of `daemon.lock` still name the locked file, and what is in `daemon.json`? Answer:
     /// [`Answer::Files`].
     CheckFiles,
-    /// Is hyperd's process there, and does it accept a session and answer a Sync within 2 s? Answer:
+    /// Is hyperd's process there, and does it let somebody in within
+    /// [`ENGINE_ANSWERS_WITHIN`](super::ENGINE_ANSWERS_WITHIN)? Answer:
     /// [`Answer::Engine`].
     ProbeEngine,
     /// How many sessions does hyperd serve, apart from ours? Answer: [`Answer::Sessions`].

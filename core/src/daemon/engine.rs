@@ -14,10 +14,17 @@ pub const RESTART_LIMIT: usize = 3;
 pub const RESTART_WINDOW: Duration = Duration::from_secs(60);
 /// The pause before a start that follows a failed one.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
+/// How long hyperd may take to let somebody in when it is asked whether it is there.
+pub const ENGINE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// hyperd is restarted after this many probes without an answer, ...
 const PROBES: u8 = 3;
 /// ... this far apart, during which no lease holder saw progress.
 const PROBE_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long it takes from a client's report until a hyperd is ended that lets nobody in.
+pub const ENGINE_HUNG_WITHIN: Duration = Duration::from_secs(
+    PROBES as u64 * ENGINE_ANSWERS_WITHIN.as_secs() + (PROBES as u64 - 1) * PROBE_PAUSE.as_secs(),
+);
 
 /// Where hyperd is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,7 +105,7 @@ impl Daemon {
         if let Some(record) = self.record() {
             self.announce(StartReport::Ready(record.into()));
         }
-        self.answer_withheld();
+        self.answer_withheld(now);
         self.watch.start(result.is_ok(), now);
         self.touch(now);
         self.arm_self_check(now);

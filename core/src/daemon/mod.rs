@@ -37,11 +37,12 @@ use alloc::vec::Vec;
 pub use config::Config;
 pub use connection::{Connection, MAX_CONNECTIONS};
 pub use effect::{Answer, Effect, EngineProbe, Exit, LockWatch, Timer};
-pub use engine::{RESTART_LIMIT, RESTART_WINDOW};
+pub use engine::{ENGINE_ANSWERS_WITHIN, ENGINE_HUNG_WITHIN, RESTART_LIMIT, RESTART_WINDOW};
+pub use watch::SELF_CHECK;
 
 use crate::control::{
-    Advertised, DrainReason, Incarnation, LockBody, Mutant, Mutation, Phase, Process, Record, Secret,
-    StartReport, StopMode, VERSION,
+    Advertised, Details, DrainReason, Incarnation, Lease, LockBody, MAX_NAMED_LEASES, Mutant, Mutation,
+    Phase, Process, Record, Secret, StartReport, Status, StopMode, VERSION,
 };
 use crate::time::Instant;
 use connection::Peer;
@@ -53,6 +54,7 @@ pub struct Daemon {
     config: Arc<Config>,
     incarnation: Incarnation,
     secret: Secret,
+    started: Instant,
     phase: Phase,
     /// What the outstanding answer is about.
     asked: Option<Asked>,
@@ -104,6 +106,7 @@ impl Daemon {
             config: Arc::new(config),
             incarnation,
             secret,
+            started: now,
             phase: Phase::Boot,
             asked: None,
             port: None,
@@ -215,6 +218,31 @@ impl Daemon {
         })
     }
 
+    /// What it answers to STATUS; `None` as long as there is no record.
+    #[must_use]
+    pub fn status(&self, now: Instant) -> Option<Status> {
+        let record = self.record()?;
+        let held =
+            self.peers.iter().filter_map(|(connection, peer)| Some((connection.0, peer.lease.as_ref()?)));
+        let mut leases: Vec<_> = held
+            .map(|(id, held)| Lease {
+                id,
+                client: held.client.as_ref().into(),
+                held_s: (now - held.since).as_secs(),
+            })
+            .collect();
+        let lease_count = leases.len();
+        leases.truncate(MAX_NAMED_LEASES);
+        let details = Details {
+            uptime_s: (now - self.started).as_secs(),
+            engine_pid: self.engine_process.map(|process| process.pid),
+            restarts: self.generation.saturating_sub(1),
+            lease_count,
+            leases,
+        };
+        Some(Status::new(record, Some(details)))
+    }
+
     /// When to call [`Self::handle_timeout`], and why.
     #[must_use]
     pub fn deadline(&self) -> Option<(Instant, Timer)> {
@@ -269,7 +297,7 @@ impl Daemon {
     #[doc(hidden)]
     #[must_use]
     pub fn peer(&self, connection: Connection) -> Option<impl core::hash::Hash + use<>> {
-        self.peers.get(&connection).copied()
+        self.peers.get(&connection).cloned()
     }
 
     /// The timers that are armed. For checkers.

@@ -331,3 +331,30 @@ fn a_daemon_told_to_stop_while_it_starts_ends_and_says_so() {
     let ended = [Effect::Announce(StartReport::Stopped), Effect::Exit(Exit::Drained(DrainReason::Stop))];
     assert_eq!(effects(&mut daemon), ended);
 }
+
+#[test]
+fn status_names_who_holds_a_lease_and_for_how_long() {
+    let mut daemon = ready(config());
+    lease(&mut daemon, CLIENT, at(1_000));
+
+    let status = daemon.status(at(61_500)).expect("it has a record");
+
+    let read = crate::control::Status::parse(status.to_line().as_bytes()).expect("it is one");
+    let details = read.details.expect("ours has some");
+    assert_eq!((details.uptime_s, details.engine_pid, details.restarts), (61, Some(2), 0));
+    let leases: Vec<_> = details.leases.iter().map(|held| (held.id, &*held.client, held.held_s)).collect();
+    assert_eq!(leases, [(9, "me", 60)]);
+}
+
+#[test]
+fn the_connections_of_other_users_cannot_crowd_out_the_user() {
+    let mut daemon = ready(config());
+    for id in 100..400 {
+        daemon.handle_connection(Connection(id), Owner::OtherUser, Nonce([4; 16]), at(1));
+    }
+    effects(&mut daemon);
+
+    let sent = lease(&mut daemon, CLIENT, at(2));
+
+    assert!(replies(&sent).contains(&&Reply::Leased { id: 9 }), "{sent:?}");
+}

@@ -10,8 +10,8 @@ use crate::time::Instant;
 const EAGER: Duration = Duration::from_secs(2);
 /// ... for as long as the slowest of them may take, ...
 const EAGER_FOR: Duration = Duration::from_secs(90);
-/// ... and from then on.
-const CALM: Duration = Duration::from_secs(30);
+/// ... and from then on: a lock that was lost or a record that was deleted is noticed within this time.
+pub const SELF_CHECK: Duration = Duration::from_secs(30);
 
 /// What is to be looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ impl Daemon {
             return;
         }
         let eager = now - self.watch.ready_since < EAGER_FOR;
-        self.arm(Timer::SelfCheck, now + if eager { EAGER } else { CALM });
+        self.arm(Timer::SelfCheck, now + if eager { EAGER } else { SELF_CHECK });
     }
 
     /// A program that came by its port has not found the record, perhaps because it is not there.

@@ -16,6 +16,9 @@ impl Client for Connection {
         notice: &mut dyn FnMut(&ServerReport),
     ) -> Result<(), Failure> {
         let outcome = self.stream(statement, rows);
+        if matches!(outcome, Err(Failure::Connection(_))) {
+            self.server.report_lost();
+        }
         for said in self.session.notices() {
             notice(&ServerReport::from(&said));
         }
@@ -23,7 +26,7 @@ impl Client for Connection {
     }
 
     fn close(self: Box<Self>) -> Result<(), String> {
-        self.end()
+        self.server.end(self.session)
     }
 }
 

@@ -96,6 +96,7 @@ mod tests {
             file: file.map(Path::to_owned),
             database: None,
             create: false,
+            private: false,
             format: Format::Table,
         }
     }

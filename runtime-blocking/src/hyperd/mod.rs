@@ -21,6 +21,9 @@ mod system;
 #[path = "unix.rs"]
 mod system;
 
+#[cfg(unix)]
+pub(crate) use system::wait_for_exit;
+
 pub use environment::Environment;
 pub use error::{InstallError, LocateError, ShutdownError, StartError};
 pub use install::{Progress, Step, install, locate_or_install};

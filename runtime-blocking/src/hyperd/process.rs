@@ -128,6 +128,12 @@ impl Hyperd {
         self.parts.child.try_wait()
     }
 
+    /// Something to wait on that becomes readable when hyperd ends or is being ended.
+    #[cfg(unix)]
+    pub(crate) fn watch(&self) -> io::Result<std::os::unix::net::UnixStream> {
+        self.callback.as_ref().ok_or(io::ErrorKind::NotConnected)?.watch()
+    }
+
     /// Ends it in order, which writes every database to disk, and removes its folder. Connections get the end of
     /// their stream; a running statement is broken off.
     ///

@@ -106,7 +106,7 @@ fn signal_group(child: &mut Child, signal: Signal) {
 }
 
 /// Waits for the end of a process, at most so long.
-pub(super) fn wait_for_exit(child: &mut Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
+pub(crate) fn wait_for_exit(child: &mut Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + at_most;
     let mut pause = Duration::from_millis(1);
     loop {
@@ -166,6 +166,11 @@ pub(super) struct CallbackConnection {
 }
 
 impl CallbackConnection {
+    /// A second descriptor, to wait on for the end of hyperd. It does not keep the connection open.
+    pub(super) fn watch(&self) -> io::Result<UnixStream> {
+        self.stream.try_clone()
+    }
+
     /// What has come, if something comes within this time; nothing is the end.
     pub(super) fn read(&mut self, into: &mut [u8], within: Duration) -> io::Result<Option<usize>> {
         if !is_readable(&self.stream, within)? {
@@ -176,6 +181,13 @@ impl CallbackConnection {
             Err(error) if is_momentary(&error) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+impl Drop for CallbackConnection {
+    fn drop(&mut self) {
+        // Closing would not do as long as somebody watches.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
 }
 

@@ -1,0 +1,71 @@
+//! The hyperd that the user's programs share.
+
+use std::env;
+use std::ffi::OsString;
+use std::time::Duration;
+
+use hyperwire_blocking::core::hyperd::Endpoint;
+use hyperwire_blocking::daemon::Place;
+use hyperwire_blocking::hyperd::{Environment, locate_or_install};
+use hyperwire_blocking::shared::{CreateError, InUse, Settings, SharedHyperd};
+
+use super::{OpenError, refused_or_lost, with_causes};
+use crate::progress::Shown;
+
+/// Longer than the election's own deadline, whose message says more.
+const ENTER: Duration = Duration::from_secs(24 * 3600);
+/// How long creating a database may take, waiting for other programs that do included.
+const CREATE: Duration = Duration::from_secs(60);
+
+/// A share that is in use.
+pub(crate) struct Shared {
+    in_use: InUse,
+}
+
+impl Shared {
+    /// Finds the daemon or starts it. An error is a sentence for the user.
+    pub(crate) fn join() -> Result<Self, String> {
+        let place = place()?;
+        let client = format!("hyperwire-sql/{}", std::process::id());
+        let mut settings = Settings::new(place, client, [""; 0]);
+        settings.command = Box::new(daemon_command);
+        let shared = SharedHyperd::join(settings).map_err(|error| with_causes(&error))?;
+        let in_use = shared.enter(ENTER).map_err(|error| {
+            let private = "; --private does without the daemon";
+            format!("{}{private}", with_causes(&error))
+        })?;
+        Ok(Self { in_use })
+    }
+
+    pub(super) fn endpoint(&self) -> Result<Endpoint, String> {
+        self.in_use.endpoint().map_err(|error| error.to_string())
+    }
+
+    pub(super) fn create_database(&self, path: &str) -> Result<(), OpenError> {
+        self.in_use.create_database(path, CREATE).map_err(|error| match error {
+            CreateError::Client(error) => refused_or_lost(error),
+            error => OpenError::NoHyperd(with_causes(&error)),
+        })
+    }
+
+    pub(super) fn report_lost(&self) {
+        self.in_use.report("session lost");
+    }
+}
+
+/// Where this user's programs meet.
+pub(crate) fn place() -> Result<Place, String> {
+    Place::of_this_process().ok_or_else(|| {
+        "there is no home folder to keep the daemon's state in; set HYPERDB_STATE_DIR".to_owned()
+    })
+}
+
+/// This program as a daemon, with the hyperd that is found here, or fetched.
+pub(crate) fn daemon_command() -> Result<Vec<OsString>, String> {
+    let mut progress = Shown::new();
+    let located = locate_or_install(&Environment::of_this_process(), &mut |now| progress.show(now))
+        .map_err(|error| with_causes(&error))?;
+    let program = env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
+    let words = ["daemon", "run", "--detached", "--hyperd"].map(OsString::from);
+    Ok([program.into_os_string()].into_iter().chain(words).chain([located.path.into_os_string()]).collect())
+}

@@ -1,0 +1,181 @@
+//! The daemon's hyperd: started with the lock, asked, counted, ended.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyperwire_core::control::{Incarnation, Process, socket_folder};
+use hyperwire_core::daemon::{ENGINE_ANSWERS_WITHIN, EngineProbe};
+use hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
+
+use super::host;
+use super::state_folder::StateFolder;
+use crate::hyperd::{Hyperd, Listen, Settings};
+use crate::{Client, Config};
+
+/// The socket's name in the folder of its incarnation.
+const SOCKET: &str = "hyper";
+/// The longest socket path on every Unix, see `hyperd::unix`.
+const MAX_SOCKET_PATH: usize = 103;
+/// How long hyperd may take to start: with `hyperdb-mcp`, 60 s for the callback and 10 s more.
+const READY_WITHIN: Duration = Duration::from_secs(70);
+/// How long it has for an orderly end before the signals.
+const ENDS_WITHIN: Duration = Duration::from_secs(5);
+
+/// hyperd and what it is started with.
+#[derive(Debug)]
+pub(super) struct Engine {
+    program: PathBuf,
+    folder: StateFolder,
+    socket: Option<PathBuf>,
+    socket_folder: PathBuf,
+    running: Option<Hyperd>,
+}
+
+impl Engine {
+    pub(super) fn new(program: PathBuf, folder: StateFolder, incarnation: Incarnation) -> Self {
+        let socket_folder = folder.path_of(&socket_folder(incarnation));
+        let socket = socket_folder.join(SOCKET);
+        let fits = socket.to_str().is_some_and(|text| text.len() <= MAX_SOCKET_PATH);
+        Self { program, folder, socket: fits.then_some(socket), socket_folder, running: None }
+    }
+
+    /// Where it will listen, if that can be said before it does.
+    pub(super) fn endpoint(&self) -> Option<Endpoint> {
+        Endpoint::domain(self.socket.as_deref()?.to_str()?).ok()
+    }
+
+    /// Starts it, with the daemon's lock as a file that it keeps open.
+    pub(super) fn start(
+        &mut self,
+        lock: Option<Arc<File>>,
+    ) -> Result<(Endpoint, Process, UnixStream), String> {
+        let settings = self.settings(lock).map_err(|error| format!("its folders cannot be made: {error}"))?;
+        let hyperd = Hyperd::start(&settings).map_err(|error| sentence(&error))?;
+        let watch = hyperd.watch().map_err(|error| error.to_string())?;
+        let process = host::process(hyperd.pid());
+        let endpoint = hyperd.endpoint().clone();
+        self.running = Some(hyperd);
+        Ok((endpoint, process, watch))
+    }
+
+    fn settings(&self, lock: Option<Arc<File>>) -> io::Result<Settings> {
+        let mut settings = Settings::new(&self.program);
+        settings.hold_open = lock;
+        settings.ready_within = READY_WITHIN;
+        settings.log_dir = Some(self.folder.create_inner("logs")?);
+        // Where the daemon stands: a program's own folder means nothing to the others.
+        settings.working_dir = Some(PathBuf::from("/"));
+        if let Some(socket) = &self.socket {
+            self.folder.create_inner("sockets")?;
+            remove_abandoned(&self.folder.path_of("sockets"));
+            fs::create_dir_all(&self.socket_folder)?;
+            settings.listen = Listen::Domain(socket.clone());
+        }
+        Ok(settings)
+    }
+
+    /// Whether it is there and lets somebody in.
+    pub(super) fn probe(&mut self) -> EngineProbe {
+        let Some(hyperd) = &mut self.running else { return EngineProbe::Exited };
+        if !matches!(hyperd.try_exit_status(), Ok(None)) {
+            return EngineProbe::Exited;
+        }
+        let mut config = Config::new(hyperd.endpoint().clone(), DEFAULT_USER);
+        config.connect_timeout = ENGINE_ANSWERS_WITHIN;
+        // A login it refuses is an answer too.
+        let answers = match Client::connect(config) {
+            Ok(_) => true,
+            Err(error) => error.server().is_some(),
+        };
+        if answers { EngineProbe::Alive } else { EngineProbe::Silent }
+    }
+
+    /// How many sessions are open; `None` where the system does not tell.
+    pub(super) fn sessions(&self) -> Option<u32> {
+        sessions_at(self.socket.as_deref()?)
+    }
+
+    /// Ends it, or sees to what is left of one that ended.
+    pub(super) fn stop(&mut self) -> Result<(), String> {
+        let ended = self.running.take().map(|hyperd| hyperd.shutdown(ENDS_WITHIN));
+        if self.socket.is_some() {
+            // What is still in it is not ours to remove.
+            let _ = fs::remove_dir(&self.socket_folder);
+        }
+        match ended {
+            None | Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(sentence(&error)),
+        }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Only after a failure of the daemon itself is anything left to end here, and nobody left to tell.
+        let _ = self.stop();
+    }
+}
+
+/// The socket folders of daemons that were killed. There is one daemon, and it has not made its own yet.
+fn remove_abandoned(sockets: &Path) {
+    for entry in fs::read_dir(sockets).into_iter().flatten().flatten() {
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+/// unix(7): the kernel lists each end of a connection that a server accepted under the server's path, as connected (03).
+#[cfg(target_os = "linux")]
+fn sessions_at(socket: &Path) -> Option<u32> {
+    let table = fs::read_to_string("/proc/thread-self/net/unix").ok()?;
+    let socket = socket.to_str()?;
+    let connected = table.lines().filter(|line| {
+        let mut fields = line.split_ascii_whitespace();
+        fields.nth(5) == Some("03") && fields.nth(1) == Some(socket)
+    });
+    u32::try_from(connected.count()).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sessions_at(_: &Path) -> Option<u32> {
+    None
+}
+
+/// An error and its causes in one sentence.
+pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn sessions_are_counted_and_those_of_others_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("hyper"), folder.path().join("other"));
+        let (listener, elsewhere) = (UnixListener::bind(&path).unwrap(), UnixListener::bind(&other).unwrap());
+        assert_eq!(sessions_at(&path), Some(0));
+
+        let clients = [&path, &path, &other].map(|path| UnixStream::connect(path).unwrap());
+        let accepted = [&listener, &listener, &elsewhere].map(|listener| listener.accept().unwrap());
+
+        assert_eq!(sessions_at(&path), Some(2));
+        drop((clients, accepted));
+        assert_eq!(sessions_at(&path), Some(0));
+    }
+}

@@ -1,0 +1,32 @@
+//! Starting a daemon in the background, with a pipe for its first and last word.
+
+use std::ffi::OsString;
+use std::io::{self, PipeReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::Place;
+use crate::hyperd::wait_for_exit;
+
+/// How long the shell may take to start a process and end. It takes a millisecond.
+const DETACHING: Duration = Duration::from_secs(10);
+
+/// Runs the command, whose standard output is the pipe, so that nobody has to wait for its end: the shell between is
+/// its parent, and ends at once.
+pub(crate) fn spawn(command: &[OsString], place: &Place) -> io::Result<PipeReader> {
+    let (reader, writer) = io::pipe()?;
+    let mut shell = Command::new("/bin/sh");
+    // In a shell without job control what runs in the background ignores Ctrl-C and reads nothing (POSIX).
+    shell.args(["-c", r#""$@" &"#, "hyperwire-spawn"]).args(command);
+    shell.envs(place.environment()).current_dir("/");
+    shell.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
+    let mut child = shell.spawn()?;
+    // The writer has to go, or the pipe would never end.
+    drop(shell);
+    if wait_for_exit(&mut child, DETACHING)?.is_none() {
+        child.kill()?;
+        child.wait()?;
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    Ok(reader)
+}

@@ -1,0 +1,178 @@
+//! The files in the state folder: locks, record, lock body.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hyperwire_core::control::{
+    Incarnation, LockBody, LockTest, LockTry, MAX_LINE, RECORD, Record, RecordRead, SystemError,
+};
+use rustix::process::geteuid;
+
+use super::system_error::system_error;
+
+/// Owner only: the record holds the secret.
+const FILE_MODE: u32 = 0o600;
+const FOLDER_MODE: u32 = 0o700;
+/// That everybody may look into the folder, as `hyperdb-mcp` makes it, does no harm; that everybody may replace its files
+/// would. The group is the user's own on most systems.
+const OTHERS_WRITE: u32 = 0o002;
+
+/// The state folder.
+#[derive(Clone, Debug)]
+pub(crate) struct StateFolder {
+    path: PathBuf,
+}
+
+impl StateFolder {
+    pub(crate) fn new(path: &Path) -> Self {
+        Self { path: path.to_path_buf() }
+    }
+
+    pub(crate) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Creates it, for its owner only; a folder that is there must be this user's, and nobody else may write to it.
+    pub(crate) fn create(&self) -> Result<(), SystemError> {
+        create_folder(&self.path).map_err(|error| system_error(&error))
+    }
+
+    /// Creates a folder in it.
+    pub(crate) fn create_inner(&self, name: &str) -> io::Result<PathBuf> {
+        let path = self.path.join(name);
+        create_folder(&path)?;
+        Ok(path)
+    }
+
+    pub(crate) fn read_record(&self) -> RecordRead {
+        match read(&self.path.join(RECORD)) {
+            Ok(text) => Record::parse(&text)
+                .map_or(RecordRead::Unreadable, |record| RecordRead::Found(Arc::new(record))),
+            Err(error) if matches!(system_error(&error), SystemError::NotFound) => RecordRead::Missing,
+            Err(_) => RecordRead::Unreadable,
+        }
+    }
+
+    /// Writes the record under a name of its own and renames it: whoever reads sees all of it or the one before.
+    pub(crate) fn publish(&self, record: &Record, temporary: &str) -> Result<(), SystemError> {
+        self.create()?;
+        let temporary = self.path.join(temporary);
+        let written = write_new(&temporary, record.to_json().as_bytes())
+            .and_then(|()| fs::rename(&temporary, self.path.join(RECORD)));
+        written.map_err(|error| {
+            // Nothing to be done if that fails too; the name is never used again.
+            let _ = fs::remove_file(&temporary);
+            system_error(&error)
+        })
+    }
+
+    /// Deletes the record if it is this one's.
+    pub(crate) fn remove_record(&self, of: Option<Incarnation>) {
+        let found = self.read_record().incarnation();
+        if of.is_none() || found == of {
+            let _ = fs::remove_file(self.path.join(RECORD));
+        }
+    }
+
+    /// Tries an exclusive lock without waiting. The file is kept open by whoever gets it.
+    pub(crate) fn try_lock(&self, name: &str) -> (LockTry, Option<File>) {
+        match self.lock(name) {
+            Ok(Some(file)) => {
+                let body = body_of(&file).map(Arc::new);
+                (LockTry::Locked(body), Some(file))
+            }
+            Ok(None) => (LockTry::Held, None),
+            Err(error) => (LockTry::Error(error), None),
+        }
+    }
+
+    fn lock(&self, name: &str) -> Result<Option<File>, SystemError> {
+        self.create()?;
+        let path = self.path.join(name);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+        let file = options.open(&path).map_err(|error| system_error(&error))?;
+        match file.try_lock() {
+            Ok(()) if self.is_intact(&file, name) => Ok(Some(file)),
+            // It was replaced between the opening and the locking.
+            Ok(()) | Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(system_error(&error)),
+        }
+    }
+
+    /// Whether somebody holds the lock. Changes nothing, creates nothing.
+    pub(crate) fn test_lock(&self, name: &str) -> LockTest {
+        let file = match File::open(self.path.join(name)) {
+            Ok(file) => file,
+            Err(error) => {
+                return match system_error(&error) {
+                    SystemError::NotFound => LockTest::Free,
+                    error => LockTest::Error(error),
+                };
+            }
+        };
+        match file.try_lock_shared() {
+            Ok(()) => {
+                // Closing would do, unless another thread has just copied the descriptor into a child.
+                let _ = file.unlock();
+                LockTest::Free
+            }
+            Err(TryLockError::WouldBlock) => LockTest::Held(body_of(&file).map(Arc::new)),
+            Err(TryLockError::Error(error)) => LockTest::Error(system_error(&error)),
+        }
+    }
+
+    /// Whether the path still names this file.
+    pub(crate) fn is_intact(&self, file: &File, name: &str) -> bool {
+        let there = fs::metadata(self.path.join(name));
+        matches!((file.metadata(), there), (Ok(open), Ok(there))
+            if (open.dev(), open.ino()) == (there.dev(), there.ino()))
+    }
+}
+
+/// Best effort: only the lock counts, not its text.
+pub(crate) fn describe(mut lock: &File, body: &LockBody) {
+    let text = body.to_json();
+    let _ = lock.seek(SeekFrom::Start(0)).and_then(|_| lock.write_all(text.as_bytes()));
+    let _ = lock.set_len(text.len() as u64);
+}
+
+fn body_of(mut lock: &File) -> Option<LockBody> {
+    let mut text = Vec::new();
+    lock.seek(SeekFrom::Start(0)).ok()?;
+    lock.take(MAX_LINE as u64).read_to_end(&mut text).ok()?;
+    LockBody::parse(&text)
+}
+
+fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
+    let metadata = fs::metadata(path)?;
+    let replaceable = metadata.permissions().mode() & OTHERS_WRITE != 0;
+    if metadata.uid() != geteuid().as_raw() || replaceable {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
+}
+
+/// Reads a file of this user, up to a bound that no record comes near.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    // Opening a named pipe would wait for somebody to write to it.
+    let not_waiting = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(not_waiting).open(path)?;
+    let metadata = file.metadata()?;
+    if metadata.uid() != geteuid().as_raw() || !metadata.is_file() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mut text = Vec::new();
+    file.take(MAX_LINE as u64).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
+    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+    file.write_all(text)
+}
