@@ -4,6 +4,9 @@
 
 pub mod explorer;
 #[cfg(target_os = "linux")]
+pub mod fake_engine;
+pub mod hyperwire_binary;
+#[cfg(target_os = "linux")]
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod real_hyperd;
