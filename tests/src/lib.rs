@@ -5,6 +5,8 @@
 pub mod explorer;
 #[cfg(target_os = "linux")]
 pub mod hyperdb_mcp;
+pub mod fake_engine;
+pub mod hyperwire_binary;
 #[cfg(target_os = "linux")]
 pub mod network;
 #[cfg(target_os = "linux")]
