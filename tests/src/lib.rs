@@ -4,6 +4,7 @@
 
 pub mod explorer;
 #[cfg(target_os = "linux")]
+pub mod hyperdb_mcp;
 pub mod fake_engine;
 pub mod hyperwire_binary;
 #[cfg(target_os = "linux")]
