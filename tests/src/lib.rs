@@ -3,9 +3,9 @@
 //! What the tests of every runtime share.
 
 pub mod explorer;
+pub mod fake_engine;
 #[cfg(target_os = "linux")]
 pub mod hyperdb_mcp;
-pub mod fake_engine;
 pub mod hyperwire_binary;
 #[cfg(target_os = "linux")]
 pub mod network;

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 
 use super::processes::{on_network, own_network};
 use super::program::kill;
-use super::{Finished, HyperdbMcp, Process, Program, Role, Unread, hyperwire};
+use super::{Finished, HyperdbMcp, Process, Program, Role, Unread};
+use crate::hyperwire_binary::hyperwire_binary;
 use crate::network::Network;
 use crate::real_hyperd::wait_until;
 
@@ -22,7 +23,7 @@ pub(super) const SOON: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Household {
     mcp: HyperdbMcp,
-    hyperwire: PathBuf,
+    hyperwire: &'static Path,
     network: PathBuf,
     folder: TempDir,
 }
@@ -36,7 +37,7 @@ impl Household {
     /// hyperdb-mcp or no network of our own.
     pub fn run_or_skip<T: Send + 'static>(body: impl FnOnce(&mut Self) -> T + Send + 'static) -> Option<T> {
         let mcp = HyperdbMcp::locate_or_skip()?;
-        let hyperwire = hyperwire::hyperwire();
+        let hyperwire = hyperwire_binary();
         // The path between its two hosts is of no use here: one of them is.
         let network = Network::new_or_skip()?;
         Some(network.client.run(move || {
@@ -50,7 +51,7 @@ impl Household {
     /// hyperwire, in this household.
     #[must_use]
     pub fn hyperwire(&self, arguments: &[&str]) -> Command {
-        self.command(&self.hyperwire, arguments)
+        self.command(self.hyperwire, arguments)
     }
 
     /// hyperdb-mcp, in this household.

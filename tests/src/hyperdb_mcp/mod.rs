@@ -7,7 +7,6 @@
 mod client;
 mod fetch;
 mod household;
-mod hyperwire;
 mod processes;
 mod program;
 mod unread;
