@@ -34,7 +34,7 @@ const SOON: Duration = Duration::from_secs(60);
 pub struct Household {
     mcp: Option<HyperdbMcp>,
     hyperd: PathBuf,
-    hyperwire: PathBuf,
+    hyperwire: &'static Path,
     network: PathBuf,
     folder: TempDir,
 }
@@ -66,7 +66,7 @@ impl Household {
         mcp: Option<HyperdbMcp>,
         body: impl FnOnce(&mut Self) -> T + Send + 'static,
     ) -> Option<T> {
-        let hyperwire = hyperwire_binary().to_owned();
+        let hyperwire = hyperwire_binary();
         let hyperd = mcp.as_ref().map_or_else(|| hyperd_program().to_owned(), |mcp| mcp.hyperd.clone());
         // The path between its two hosts is of no use here: one of them is.
         let network = Network::new_or_skip()?;
@@ -81,7 +81,7 @@ impl Household {
     /// hyperwire, in this household.
     #[must_use]
     pub fn hyperwire(&self, arguments: &[&str]) -> Command {
-        self.command(&self.hyperwire, arguments)
+        self.command(self.hyperwire, arguments)
     }
 
     /// hyperdb-mcp, in this household.

@@ -15,8 +15,8 @@ pub enum Role {
     Engine,
     /// `hyperwire daemon ...` or `hyperdb-mcp daemon ...`.
     Daemon,
-    /// Everything else.
-    Client,
+    /// Everything else: clients, and what cleans up behind a hyperd.
+    Other,
 }
 
 /// A process that lives.
@@ -85,7 +85,7 @@ fn describe(pid: u32) -> io::Result<Process> {
     let role = match arguments.split('\0').nth(1) {
         _ if program.file_name() == Some(OsStr::new("hyperd")) => Role::Engine,
         Some("daemon") => Role::Daemon,
-        _ => Role::Client,
+        _ => Role::Other,
     };
     Ok(Process { pid, role, command: arguments.replace('\0', " ").trim_end().to_owned() })
 }

@@ -65,7 +65,7 @@ pub(super) fn in_target_folder() -> Result<HyperdbMcp, FetchError> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         return Err(FetchError::Platform);
     }
-    let target = profile_folder().parent().expect("cargo nests them").to_owned();
+    let target = target_folder();
     let place = target.join(format!("hyperdb-mcp-{VERSION}"));
     let in_target = |reason| FetchError::Folder { folder: target.clone(), reason };
 
@@ -129,17 +129,16 @@ fn bind_to_newer_libc(place: &Path, program: &Path) -> Result<(), FetchError> {
 }
 
 /// Runs it, and takes any exit code but 0 for a failure.
-pub(super) fn succeed(command: Command, within: Duration) -> Result<Finished, String> {
+fn succeed(command: Command, within: Duration) -> Result<Finished, String> {
     let finished = Program::start(command).and_then(|program| program.finish(within))?;
     if finished.code == Some(0) { Ok(finished) } else { Err(finished.to_string()) }
 }
 
-/// The folder of the profile, `debug` for instance, into which cargo built this test.
-pub(super) fn profile_folder() -> PathBuf {
+/// The folder into which cargo built this test, above that of its profile, `debug` for instance.
+fn target_folder() -> PathBuf {
     let test = env::current_exe().expect("a test knows its own path");
-    let folder = test.parent().expect("programs are in folders");
-    let nested = folder.ends_with("deps") || folder.ends_with("examples");
-    if nested { folder.parent().expect("cargo nests them") } else { folder }.to_owned()
+    let profile = test.parent().filter(|folder| folder.ends_with("deps")).and_then(Path::parent);
+    profile.and_then(Path::parent).expect("cargo puts tests into target/<profile>/deps").to_owned()
 }
 
 fn wait_for(lock: &File) -> io::Result<()> {

@@ -1,7 +1,10 @@
-//! The real hyperdb-mcp 0.7.3, which hyperwire shares a daemon with.
+//! hyperwire and the real hyperdb-mcp 0.7.3 share one daemon, whoever started it.
 #![cfg(target_os = "linux")]
 
+mod adopting;
+mod cold_start;
 mod programs;
+mod stopping;
 
 use std::time::Duration;
 
@@ -20,4 +23,9 @@ fn their_client(household: &Household) -> McpClient {
 
 fn assert_theirs_answers(client: &mut McpClient) {
     assert_eq!(client.query(FORTY_TWO), Ok(json!([{ "n": 42 }])));
+}
+
+fn assert_ours_answers(household: &Household) {
+    let said = household.run_hyperwire(&["sql", "--format", "jsonl", FORTY_TWO]).expect_code(0);
+    assert_eq!(said.trim(), r#"{"n":42}"#);
 }
