@@ -20,8 +20,8 @@ pub struct Config {
     pub process: Process,
     /// The wall clock at the start, in RFC 3339.
     pub started_at: String,
-    /// Where hyperd will listen, if that is known before it does: it is with a domain socket. STATUS is answered with
-    /// it while hyperd starts; without it the answer has to wait.
+    /// Where hyperd will listen, if that is known before it does: it is with a domain socket. With it
+    /// STATUS can be answered while hyperd starts, if that takes long; without it the answer has to wait.
     pub endpoint: Option<Arc<str>>,
     /// Retire when nobody held a lease or sent a heartbeat for this long; `None`: never.
     pub idle: Option<Duration>,

@@ -276,6 +276,7 @@ impl Daemon {
             Timer::Orphan => self.look_for_orphan(),
             Timer::SilentPort => self.scan_for_legacy(None),
             Timer::SelfCheck => self.watch.due = true,
+            Timer::Withheld => self.answer_withheld(now),
             Timer::Idle => self.on_idle(now),
             Timer::EngineProbe => self.suspicion.due = true,
             Timer::Restart => self.engine = Engine::Off,

@@ -219,9 +219,9 @@ fn another_user_gets_a_pong_and_nothing_else() {
     assert_eq!(daemon.draining(), None);
 }
 
-#[test]
-fn status_is_withheld_until_hyperd_has_an_endpoint() {
-    let mut daemon = Daemon::new(config(), ME, SECRET, at(0));
+/// One that answers and whose hyperd is not up yet.
+fn listening(config: Config) -> Daemon {
+    let mut daemon = Daemon::new(config, ME, SECRET, at(0));
     while daemon.phase() != Phase::Listening {
         let effect = effects(&mut daemon).pop().expect("it starts");
         let answer = match effect {
@@ -231,6 +231,12 @@ fn status_is_withheld_until_hyperd_has_an_endpoint() {
         };
         daemon.handle_answer(answer, at(0));
     }
+    daemon
+}
+
+#[test]
+fn status_is_withheld_until_hyperd_is_up() {
+    let mut daemon = listening(config());
 
     daemon.handle_connection(CLIENT, Owner::SameUser, Nonce([3; 16]), at(1));
     daemon.handle_line(CLIENT, &Command::Status, at(1));
@@ -239,6 +245,21 @@ fn status_is_withheld_until_hyperd_has_an_endpoint() {
     let done = settle(&mut daemon, at(2));
 
     assert!(matches!(replies(&done)[..], [Reply::Status(_)]));
+}
+
+#[test]
+fn status_is_not_withheld_longer_than_the_incumbent_waits_for_it() {
+    let mut config = config();
+    config.endpoint = Some(Arc::from("tab.domain:///s/domain/hyper"));
+    let mut daemon = listening(config);
+    daemon.handle_connection(CLIENT, Owner::SameUser, Nonce([3; 16]), at(1));
+    daemon.handle_line(CLIENT, &Command::Status, at(1));
+    assert_eq!(replies(&effects(&mut daemon)), Vec::<&Reply>::new());
+
+    daemon.handle_timeout(at(201));
+
+    let sent = effects(&mut daemon);
+    assert!(matches!(replies(&sent)[..], [Reply::Status(_)]), "{sent:?}");
 }
 
 #[test]
@@ -339,7 +360,7 @@ fn status_names_who_holds_a_lease_and_for_how_long() {
 
     let status = daemon.status(at(61_500)).expect("it has a record");
 
-    let read = crate::control::Status::parse(status.to_line().as_bytes()).expect("it is one");
+    let read = Status::parse(status.to_line().as_bytes()).expect("it is one");
     let details = read.details.expect("ours has some");
     assert_eq!((details.uptime_s, details.engine_pid, details.restarts), (61, Some(2), 0));
     let leases: Vec<_> = details.leases.iter().map(|held| (held.id, &*held.client, held.held_s)).collect();
