@@ -1,7 +1,6 @@
 //! What a daemon is told.
 
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::control::{Ports, Process};
@@ -20,9 +19,6 @@ pub struct Config {
     pub process: Process,
     /// The wall clock at the start, in RFC 3339.
     pub started_at: String,
-    /// Where hyperd will listen, if that is known before it does: it is with a domain socket. With it
-    /// STATUS can be answered while hyperd starts, if that takes long; without it the answer has to wait.
-    pub endpoint: Option<Arc<str>>,
     /// Retire when nobody held a lease or sent a heartbeat for this long; `None`: never.
     pub idle: Option<Duration>,
     /// End hyperd this long after leaving began, whatever still runs; `None`: never.
@@ -39,7 +35,6 @@ impl Config {
             host: host.into(),
             process,
             started_at: started_at.into(),
-            endpoint: None,
             idle: None,
             drain_limit: None,
         }

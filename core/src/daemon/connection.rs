@@ -1,9 +1,8 @@
 //! The daemon's end of the line protocol.
 
 use alloc::sync::Arc;
-use core::time::Duration;
 
-use super::{Daemon, Effect, Timer};
+use super::{Daemon, Effect};
 use crate::control::{Command, DrainReason, Mac, Mutant, Nonce, Owner, Phase, Reply, StopMode, Transcript};
 use crate::time::Instant;
 
@@ -11,10 +10,6 @@ use crate::time::Instant;
 pub const MAX_CONNECTIONS: usize = 256;
 /// How many of them other users may have: all that these can get is an answer to PING.
 const MAX_STRANGERS: usize = 8;
-
-/// How long STATUS goes unanswered while hyperd starts. `hyperdb-mcp` 0.7.3 waits 300 ms (measured) and then takes whoever
-/// is there for a stranger.
-const STATUS_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Names a connection that the runtime accepted, for as long as it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,7 +136,8 @@ impl Daemon {
         }
     }
 
-    /// A `hyperdb-mcp` that has the answer connects to hyperd at once, and fails if that is not up yet.
+    /// A `hyperdb-mcp` that has the answer connects to hyperd at once, and fails if that is not up yet. One that has to
+    /// wait for more than 300 ms (0.7.3, measured) starts a daemon of its own, which this one then gives way to.
     fn on_status(&mut self, from: Connection, now: Instant) {
         let status = self.status(now);
         if self.phase >= Phase::EngineUp
@@ -151,10 +147,6 @@ impl Daemon {
         }
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.withheld = true;
-        }
-        // Where hyperd will listen can be said; without that the answer has to wait.
-        if status.is_some() && self.timers[Timer::Withheld as usize].is_none() {
-            self.arm(Timer::Withheld, now + STATUS_PATIENCE);
         }
     }
 

@@ -175,9 +175,6 @@ pub enum Timer {
     /// Are lock and record still what they should be?
     #[error("time to check the lock, the record and the ports below")]
     SelfCheck,
-    /// Somebody asked STATUS before hyperd was up, and will not wait much longer.
-    #[error("time to answer who asked before hyperd was up")]
-    Withheld,
     /// Nobody uses it.
     #[error("nobody used the daemon for as long as its operator allows")]
     Idle,
@@ -199,13 +196,12 @@ pub enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Queued,
         Self::Lock,
         Self::Orphan,
         Self::SilentPort,
         Self::SelfCheck,
-        Self::Withheld,
         Self::Idle,
         Self::EngineProbe,
         Self::Restart,

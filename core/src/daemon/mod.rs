@@ -201,7 +201,7 @@ impl Daemon {
     /// What the record says of it; `None` before it has a port and hyperd's endpoint is known.
     #[must_use]
     pub fn record(&self) -> Option<Record> {
-        let endpoint = self.endpoint.as_ref().or(self.config.endpoint.as_ref())?;
+        let endpoint = self.endpoint.as_ref()?;
         Some(Record {
             pid: self.config.process.pid,
             hyperd_endpoint: endpoint.as_ref().into(),
@@ -276,7 +276,6 @@ impl Daemon {
             Timer::Orphan => self.look_for_orphan(),
             Timer::SilentPort => self.scan_for_legacy(None),
             Timer::SelfCheck => self.watch.due = true,
-            Timer::Withheld => self.answer_withheld(now),
             Timer::Idle => self.on_idle(now),
             Timer::EngineProbe => self.suspicion.due = true,
             Timer::Restart => self.engine = Engine::Off,

@@ -248,21 +248,6 @@ fn status_is_withheld_until_hyperd_is_up() {
 }
 
 #[test]
-fn status_is_not_withheld_longer_than_the_incumbent_waits_for_it() {
-    let mut config = config();
-    config.endpoint = Some(Arc::from("tab.domain:///s/domain/hyper"));
-    let mut daemon = listening(config);
-    daemon.handle_connection(CLIENT, Owner::SameUser, Nonce([3; 16]), at(1));
-    daemon.handle_line(CLIENT, &Command::Status, at(1));
-    assert_eq!(replies(&effects(&mut daemon)), Vec::<&Reply>::new());
-
-    daemon.handle_timeout(at(201));
-
-    let sent = effects(&mut daemon);
-    assert!(matches!(replies(&sent)[..], [Reply::Status(_)]), "{sent:?}");
-}
-
-#[test]
 fn hyperd_is_restarted_thrice_a_minute_and_then_given_up() {
     let mut daemon = ready(config());
     for round in 1..=3_u64 {

@@ -43,16 +43,13 @@ pub(crate) fn open(arguments: &SqlArguments, interrupt: &Interrupt) -> Result<Bo
     {
         server.create_database(path)?;
     }
-    let mut config = Config::new(server.endpoint()?, DEFAULT_USER);
-    config.session.result_format = Format::Text;
-    // Enough digits that every float is read back as the same number.
-    config.session.options.push(("extra_float_digits".to_owned(), "3".to_owned()));
-    config.session.database = database;
-    let session = Session::connect(config).map_err(|error| {
-        if error.is_session_lost() && error.server().is_none() {
-            server.report_lost();
-        }
-        refused_or_lost(error)
+    let (server, session) = server.connect(|endpoint| {
+        let mut config = Config::new(endpoint, DEFAULT_USER);
+        config.session.result_format = Format::Text;
+        // Enough digits that every float is read back as the same number.
+        config.session.options.push(("extra_float_digits".to_owned(), "3".to_owned()));
+        config.session.database.clone_from(&database);
+        config
     })?;
     let cancel = session.cancel_handle().map_err(refused_or_lost)?;
     // Best effort: if the request does not get through, the user presses again.

@@ -37,11 +37,17 @@ impl Server {
         Ok(Self::Private(hyperd))
     }
 
-    pub(super) fn endpoint(&self) -> Result<Endpoint, OpenError> {
+    /// A session on it. One that is shared may be another hyperd than a moment ago.
+    pub(super) fn connect(self, config: impl Fn(Endpoint) -> Config) -> Result<(Self, Session), OpenError> {
         match self {
-            Self::Private(hyperd) => Ok(hyperd.endpoint().clone()),
+            Self::Private(hyperd) => {
+                let session = Session::connect(config(hyperd.endpoint().clone())).map_err(refused_or_lost)?;
+                Ok((Self::Private(hyperd), session))
+            }
             #[cfg(unix)]
-            Self::Shared(shared) => shared.endpoint().map_err(OpenError::NoHyperd),
+            Self::Shared(shared) => {
+                shared.connect(config).map(|(shared, session)| (Self::Shared(shared), session))
+            }
         }
     }
 

@@ -7,18 +7,22 @@ use std::time::Duration;
 use hyperwire_blocking::core::hyperd::Endpoint;
 use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::hyperd::{Environment, locate_or_install};
-use hyperwire_blocking::shared::{CreateError, InUse, Settings, SharedHyperd};
+use hyperwire_blocking::shared::{ConnectError, CreateError, InUse, Settings, SharedHyperd};
+use hyperwire_blocking::{Client as Session, Config};
 
 use super::{OpenError, refused_or_lost, with_causes};
 use crate::progress::Shown;
 
 /// Longer than the election's own deadline, whose message says more.
 const ENTER: Duration = Duration::from_secs(24 * 3600);
+/// How long hyperd may take to be there again when it ends just now.
+const CONNECT: Duration = Duration::from_secs(90);
 /// How long creating a database may take, waiting for other programs that do included.
 const CREATE: Duration = Duration::from_secs(60);
 
 /// A share that is in use.
 pub(crate) struct Shared {
+    hyperd: SharedHyperd,
     in_use: InUse,
 }
 
@@ -29,16 +33,20 @@ impl Shared {
         let client = format!("hyperwire-sql/{}", std::process::id());
         let mut settings = Settings::new(place, client, [""; 0]);
         settings.command = Box::new(daemon_command);
-        let shared = SharedHyperd::join(settings).map_err(|error| with_causes(&error))?;
-        let in_use = shared.enter(ENTER).map_err(|error| {
-            let private = "; --private does without the daemon";
-            format!("{}{private}", with_causes(&error))
-        })?;
-        Ok(Self { in_use })
+        let hyperd = SharedHyperd::join(settings).map_err(|error| with_causes(&error))?;
+        let in_use = hyperd.enter(ENTER).map_err(|error| no_daemon(&error))?;
+        Ok(Self { hyperd, in_use })
     }
 
-    pub(super) fn endpoint(&self) -> Result<Endpoint, String> {
-        self.in_use.endpoint().map_err(|error| error.to_string())
+    pub(super) fn connect(self, config: impl Fn(Endpoint) -> Config) -> Result<(Self, Session), OpenError> {
+        let Self { hyperd, in_use } = self;
+        // Held on to, it would keep the share from moving on to the next daemon.
+        drop(in_use);
+        match hyperd.connect(CONNECT, config) {
+            Ok((in_use, session)) => Ok((Self { hyperd, in_use }, session)),
+            Err(ConnectError::Client(error)) => Err(refused_or_lost(error)),
+            Err(error) => Err(OpenError::NoHyperd(no_daemon(&error))),
+        }
     }
 
     pub(super) fn create_database(&self, path: &str) -> Result<(), OpenError> {
@@ -51,6 +59,10 @@ impl Shared {
     pub(super) fn report_lost(&self) {
         self.in_use.report("session lost");
     }
+}
+
+fn no_daemon(error: &dyn std::error::Error) -> String {
+    format!("{}; --private does without the daemon", with_causes(error))
 }
 
 /// Where this user's programs meet.

@@ -44,7 +44,9 @@ pub(super) fn run(arguments: &RunArguments, mut place: Place) -> Exit {
         daemon = daemon.reporting_to(report);
     }
     let stop = daemon.stop_handle();
-    match Signals::new([SIGTERM, SIGINT, SIGHUP]) {
+    // A detached one has no terminal to lose, and passes on to hyperd that SIGHUP is ignored.
+    let heard = if arguments.detached { &[SIGTERM, SIGINT][..] } else { &[SIGTERM, SIGINT, SIGHUP] };
+    match Signals::new(heard) {
         Ok(mut signals) => drop(thread::spawn(move || signals.forever().for_each(|_| stop.interrupt()))),
         Err(error) => return complain(&format!("cannot listen for signals: {error}"), Exit::NoHyperd),
     }

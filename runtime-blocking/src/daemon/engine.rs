@@ -43,11 +43,6 @@ impl Engine {
         Self { program, folder, socket: fits.then_some(socket), socket_folder, running: None }
     }
 
-    /// Where it will listen, if that can be said before it does.
-    pub(super) fn endpoint(&self) -> Option<Endpoint> {
-        Endpoint::domain(self.socket.as_deref()?.to_str()?).ok()
-    }
-
     /// Starts it, with the daemon's lock as a file that it keeps open.
     pub(super) fn start(
         &mut self,
@@ -66,7 +61,9 @@ impl Engine {
         let mut settings = Settings::new(&self.program);
         settings.hold_open = lock;
         settings.ready_within = READY_WITHIN;
-        settings.log_dir = Some(self.folder.create_inner("logs")?);
+        self.folder.create_inner("logs")?;
+        // Of its own: what it said last is looked for in the newest file there.
+        settings.log_dir = Some(self.folder.create_inner("logs/hyperd")?);
         // Where the daemon stands: a program's own folder means nothing to the others.
         settings.working_dir = Some(PathBuf::from("/"));
         if let Some(socket) = &self.socket {

@@ -43,7 +43,7 @@ impl Place {
         })
     }
 
-    /// Where hyperd's logs and the daemon's own are.
+    /// Where the daemon's log is, and, in the folder `hyperd`, those of hyperd.
     #[must_use]
     pub fn log_folder(&self) -> PathBuf {
         self.state_folder.join("logs")
@@ -52,7 +52,7 @@ impl Place {
     /// The log of daemons that were started in the background.
     #[must_use]
     pub fn daemon_log(&self) -> PathBuf {
-        self.log_folder().join("hyperwire-daemon.log")
+        self.log_folder().join("daemon.log")
     }
 
     /// The state folder as the machines know it.

@@ -121,7 +121,6 @@ impl Daemon {
         config.ports = place.ports;
         config.idle = place.idle_timeout;
         config.drain_limit = settings.drain_limit;
-        config.endpoint = engine.endpoint().map(|endpoint| endpoint.to_string().into());
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;

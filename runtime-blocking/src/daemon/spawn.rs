@@ -16,8 +16,10 @@ const DETACHING: Duration = Duration::from_secs(10);
 pub(crate) fn spawn(command: &[OsString], place: &Place) -> io::Result<PipeReader> {
     let (reader, writer) = io::pipe()?;
     let mut shell = Command::new("/bin/sh");
-    // In a shell without job control what runs in the background ignores Ctrl-C and reads nothing (POSIX).
-    shell.args(["-c", r#""$@" &"#, "hyperwire-spawn"]).args(command);
+    // In a shell without job control what runs in the background ignores Ctrl-C and reads nothing (POSIX). It is to
+    // ignore SIGHUP too, as its hyperd then does: the system sends it to a process that is stopped when the daemon is
+    // killed, and hyperd would end without writing its databases.
+    shell.args(["-c", r#"trap '' HUP; "$@" &"#, "hyperwire-spawn"]).args(command);
     shell.envs(place.environment()).current_dir("/");
     shell.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
     let mut child = shell.spawn()?;

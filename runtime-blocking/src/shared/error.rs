@@ -38,6 +38,21 @@ pub enum JoinError {
     System(#[from] io::Error),
 }
 
+/// Why there is no connection to a shared hyperd.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// There is no shared hyperd.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The record names no endpoint.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// hyperd could not be connected to for as long as there was time, or refused.
+    #[error(transparent)]
+    Client(#[from] Error),
+}
+
 /// Why a database was not created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -5,14 +5,15 @@
 //!
 //! use hyperwire_blocking::daemon::Place;
 //! use hyperwire_blocking::shared::{Settings, SharedHyperd};
-//! use hyperwire_blocking::{Client, Config};
+//! use hyperwire_blocking::Config;
 //!
 //! let place = Place::of_this_process().expect("a home folder");
 //! let shared = SharedHyperd::join(Settings::new(place, "my-program", ["hyperwire", "daemon", "run", "--detached"]))?;
-//! // As long as this is held, the daemon and its hyperd stay, whoever tells them to stop.
-//! let in_use = shared.enter(Duration::from_secs(90))?;
-//! let mut client = Client::connect(Config::new(in_use.endpoint()?, "tableau_internal_user"))?;
+//! // As long as `in_use` is held, the daemon and its hyperd stay, whoever tells them to stop.
+//! let (in_use, mut client) =
+//!     shared.connect(Duration::from_secs(90), |endpoint| Config::new(endpoint, "tableau_internal_user"))?;
 //! client.execute("SELECT 1")?;
+//! drop((client, in_use));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -23,6 +24,7 @@ mod error;
 use std::ffi::OsString;
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use hyperwire_core::control::Record;
@@ -30,9 +32,15 @@ use hyperwire_core::election;
 use hyperwire_core::hyperd::{Endpoint, EndpointError};
 
 use crate::daemon::Place;
+use crate::{Client, Config};
 use driver::Driver;
 
-pub use error::{CreateError, JoinError};
+pub use error::{ConnectError, CreateError, JoinError};
+
+/// How long a hyperd that cannot be connected to is left alone at first ...
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// ... and at last.
+const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a daemon is found, or started.
 #[non_exhaustive]
@@ -109,6 +117,37 @@ impl SharedHyperd {
     pub fn enter(&self, within: Duration) -> Result<InUse, JoinError> {
         let record = self.driver.enter(Instant::now() + within)?;
         Ok(InUse { driver: self.driver.clone(), record })
+    }
+
+    /// Enters and connects. A hyperd that ended in between is reported and the next one waited for: a connection that was
+    /// not made has done nothing, so it can be made again.
+    ///
+    /// `config` says how, once the endpoint is known; `within` bounds the waiting for a hyperd, and each connection is
+    /// bounded by its own [`Config::connect_timeout`].
+    ///
+    /// # Errors
+    /// See [`ConnectError`]. What hyperd refuses, a login or a database, is not tried again.
+    pub fn connect(
+        &self,
+        within: Duration,
+        config: impl Fn(Endpoint) -> Config,
+    ) -> Result<(InUse, Client), ConnectError> {
+        let deadline = Instant::now() + within;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let in_use = self.enter(deadline.saturating_duration_since(Instant::now()))?;
+            let error = match Client::connect(config(in_use.endpoint()?)) {
+                Ok(client) => return Ok((in_use, client)),
+                Err(error) => error,
+            };
+            if !error.is_session_lost() || error.server().is_some() || Instant::now() + pause >= deadline {
+                return Err(error.into());
+            }
+            in_use.report("no connection");
+            drop(in_use);
+            thread::sleep(pause);
+            pause = (pause * 2).min(LAST_PAUSE);
+        }
     }
 
     /// Where the search is.
