@@ -85,7 +85,7 @@ fn storm(rounds: u64, every_kind: bool) {
 fn play(seed: u64, rounds: u64, clients: usize, ground: Ground) -> (Vec<String>, BTreeMap<String, usize>) {
     let engine = Path::new(env!("CARGO_BIN_EXE_fake_hyperd"));
     let (mut failures, mut census) = (Vec::new(), BTreeMap::<String, usize>::new());
-    let (mut slowest, mut endings) = (Duration::ZERO, BTreeMap::<String, usize>::new());
+    let (mut slowest, mut endings) = ((Duration::ZERO, 0), BTreeMap::<String, usize>::new());
     for round in 0..rounds {
         let plan = Plan::new(seed, round, clients, ground.can_mount);
         let outcome = round::play(plan, ground, Random::new(seed ^ 0x5701_2e11, round), engine);
@@ -100,12 +100,15 @@ fn play(seed: u64, rounds: u64, clients: usize, ground: Ground) -> (Vec<String>,
         for report in &outcome.reports {
             *endings.entry(format!("{:?}", report.ending)).or_default() += 1;
         }
-        slowest = slowest.max(outcome.took);
+        slowest = slowest.max((outcome.took, round));
         if !outcome.violations.is_empty() {
             failures.push(outcome.transcript());
         }
     }
-    let mut summary = format!("{rounds} rounds of {clients} clients, the slowest {slowest:.1?}; clients:");
+    let mut summary = format!(
+        "{rounds} rounds of {clients} clients, the slowest (number {}) {:.1?}; clients:",
+        slowest.1, slowest.0
+    );
     endings.iter().for_each(|(ending, count)| _ = write!(summary, " {count} {ending}"));
     summary.push_str("; faults:");
     census.iter().for_each(|(fault, count)| _ = write!(summary, " {count} {fault}"));
