@@ -46,8 +46,8 @@ impl Conversation {
     /// Reads up to StartupMessage; gives the user, or nothing when the connection was for a CancelRequest.
     fn startup(&mut self, sessions: &Sessions) -> io::Result<Option<String>> {
         loop {
-            let Some((length, body)) = self.next(Turn::Initial)? else { return Ok(None) };
-            let initial = InitialMessage::decode(&body.1).map_err(io::Error::other)?;
+            let Some(Message { length, body, .. }) = self.next(Turn::Initial)? else { return Ok(None) };
+            let initial = InitialMessage::decode(&body).map_err(io::Error::other)?;
             let mut user = None;
             match initial {
                 InitialMessage::CancelRequest(key) => {
@@ -87,7 +87,7 @@ impl Conversation {
         let mut prepared = Prepared::default();
         // What an extended query was not told yet.
         let mut answer = Vec::new();
-        while let Some((length, (tag, body))) = self.next(Turn::Further)? {
+        while let Some(Message { length, tag, body }) = self.next(Turn::Further)? {
             let message = FrontendMessage::decode(Frame { tag, body: &body }).map_err(io::Error::other)?;
             match message {
                 FrontendMessage::Terminate => return Ok(()),
@@ -165,8 +165,8 @@ impl Conversation {
         (&self.socket).write_all(bytes)
     }
 
-    /// The next message, with its length in the input, where it stays; nothing at the end of the stream.
-    fn next(&mut self, turn: Turn) -> io::Result<Option<(usize, (u8, Vec<u8>))>> {
+    /// The next message; nothing at the end of the stream.
+    fn next(&mut self, turn: Turn) -> io::Result<Option<Message>> {
         let mut buffer = [0; 16 * 1024];
         loop {
             let split = match turn {
@@ -177,7 +177,7 @@ impl Conversation {
                 Split::Frame(frame) => {
                     // A message without a tag has only its length in front.
                     let length = frame.body.len() + if turn == Turn::Initial { 4 } else { 5 };
-                    return Ok(Some((length, (frame.tag, frame.body.to_owned()))));
+                    return Ok(Some(Message { length, tag: frame.tag, body: frame.body.to_owned() }));
                 }
                 Split::Needs(_) => match self.socket.read(&mut buffer)? {
                     0 => return Ok(None),
@@ -193,6 +193,14 @@ impl Conversation {
 enum Turn {
     Initial,
     Further,
+}
+
+/// One message, which is still in the input.
+struct Message {
+    /// What it takes there.
+    length: usize,
+    tag: u8,
+    body: Vec<u8>,
 }
 
 /// Statements and portals by name.

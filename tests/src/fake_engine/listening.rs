@@ -57,9 +57,14 @@ fn bind_domain(path: &Path) -> io::Result<Listener> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.bind(&SockAddr::unix(path)?)?;
     socket.listen(BACKLOG)?;
-    fs::write(&pid_file, process::id().to_string())?;
+    let files = vec![path.to_owned(), pid_file];
+    if let Err(error) = fs::write(&files[1], process::id().to_string()) {
+        // The disk is full; what is of no use must not stay.
+        files.iter().for_each(|file| drop(fs::remove_file(file)));
+        return Err(error);
+    }
     let endpoint = Endpoint::Domain { path: path.to_string_lossy().into_owned() };
-    Ok(Listener { socket, endpoint, files: vec![path.to_owned(), pid_file] })
+    Ok(Listener { socket, endpoint, files })
 }
 
 fn bind_tcp(host: &str, port: u16) -> io::Result<Listener> {

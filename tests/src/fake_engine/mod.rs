@@ -66,7 +66,7 @@ fn run() -> Result<Never, String> {
     termination.thread_block().map_err(|error| format!("blocking SIGTERM: {error}"))?;
     let outcome = serve(&sessions, termination);
     if outcome.is_err() {
-        sessions.write(Event::Exit { code: 1 });
+        sessions.fail();
     }
     outcome
 }

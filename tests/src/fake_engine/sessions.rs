@@ -171,12 +171,21 @@ impl Sessions {
             }
             self.write(Event::SessionEnd { session });
         }
+        self.leave_nothing(&state, 0);
+        process::exit(0)
+    }
+
+    /// The last thing of a start that failed.
+    pub(super) fn fail(&self) {
+        self.leave_nothing(&self.state(), 1);
+    }
+
+    fn leave_nothing(&self, state: &State, code: u8) {
         for file in &state.files {
             // Somebody may have removed the whole folder.
             let _ = fs::remove_file(file);
         }
-        self.write(Event::Exit { code: 0 });
-        process::exit(0)
+        self.write(Event::Exit { code });
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -95,7 +95,7 @@ fn a_statement_that_was_broken_off_is_lost_unless_a_fault_ended_its_engine_or_da
     lines[3] = "130 20 query-end 1 broken-off";
     let lost = Violation::QueryLost { engine: 20, statement: "SELECT 'client 3 hold 5 ms'".to_owned() };
 
-    assert_eq!(check(&lines), [lost.clone()]);
+    assert_eq!(check(&lines), std::slice::from_ref(&lost));
     for excuse in ["125 20 killed", "125 10 killed", "125 10 forced"] {
         let excused = [&lines[..3], &[excuse], &lines[3..]].concat();
         assert_eq!(check(&excused), [], "{excuse}");
@@ -103,7 +103,7 @@ fn a_statement_that_was_broken_off_is_lost_unless_a_fault_ended_its_engine_or_da
     for no_excuse in ["135 10 killed", "125 11 killed", "125 3 killed"] {
         let mut unexcused = [&lines[..3], &[no_excuse], &lines[3..]].concat();
         unexcused.sort_by_key(|line| line[..3].parse::<u64>().expect("a time"));
-        assert_eq!(check(&unexcused), [lost.clone()], "{no_excuse}");
+        assert_eq!(check(&unexcused), std::slice::from_ref(&lost), "{no_excuse}");
     }
 }
 

@@ -5,7 +5,7 @@
 //! its record is overwritten. Nothing inside the programs is trusted: what counts is what the system shows, what the
 //! (fake) engine wrote into its journal, and what each client told its user. See [`violation`] for what must never be.
 //!
-//! * `STORM_SEED` and `STORM_ROUNDS` choose other plans; a failure prints its seed.
+//! * `STORM_SEED`, `STORM_ROUNDS` and `STORM_CLIENTS` choose other plans; a failure prints its seed.
 //! * `cargo test -p hyperwire-tests --test storm -- --ignored soak` plays 500 rounds, or as many as `STORM_ROUNDS`.
 #![cfg(target_os = "linux")]
 
@@ -37,7 +37,8 @@ use ground::{Ground, on_ground_of_its_own};
 use plan::Plan;
 use random::Random;
 
-const CLIENTS: usize = 32;
+/// As many as the largest comparable test.
+const CLIENTS: u64 = 32;
 /// Chosen by nothing; every number must do.
 const SEED: u64 = 20_261_124;
 
@@ -64,10 +65,11 @@ fn storm(rounds: u64, every_kind: bool) {
     let seed = number("STORM_SEED", SEED);
     // Before the first barrier, since it may take minutes.
     let _built = hyperwire_binary();
-    let (failures, census) = on_ground_of_its_own(move |ground| play(seed, rounds, ground));
+    let clients = usize::try_from(number("STORM_CLIENTS", CLIENTS)).expect("no more than memory");
+    let (failures, census) = on_ground_of_its_own(move |ground| play(seed, rounds, clients, ground));
     assert!(
         failures.is_empty(),
-        "{} of {rounds} rounds went wrong; STORM_SEED={seed} plays them again\n\n{}",
+        "{} of {rounds} rounds of {clients} clients went wrong; STORM_SEED={seed} plays them again\n\n{}",
         failures.len(),
         failures.join("\n")
     );
@@ -80,12 +82,12 @@ fn storm(rounds: u64, every_kind: bool) {
 }
 
 /// The transcripts of rounds that went wrong, and how often each planned fault happened.
-fn play(seed: u64, rounds: u64, ground: Ground) -> (Vec<String>, BTreeMap<String, usize>) {
+fn play(seed: u64, rounds: u64, clients: usize, ground: Ground) -> (Vec<String>, BTreeMap<String, usize>) {
     let engine = Path::new(env!("CARGO_BIN_EXE_fake_hyperd"));
     let (mut failures, mut census) = (Vec::new(), BTreeMap::<String, usize>::new());
-    let (mut slowest, mut endings) = (Duration::ZERO, BTreeMap::<String, usize>::new());
+    let (mut slowest, mut endings) = ((Duration::ZERO, 0), BTreeMap::<String, usize>::new());
     for round in 0..rounds {
-        let plan = Plan::new(seed, round, CLIENTS, ground.can_mount);
+        let plan = Plan::new(seed, round, clients, ground.can_mount);
         let outcome = round::play(plan, ground, Random::new(seed ^ 0x5701_2e11, round), engine);
         let name =
             |fault: &plan::Fault| format!("{fault:?}").split('(').next().unwrap_or_default().to_owned();
@@ -98,12 +100,15 @@ fn play(seed: u64, rounds: u64, ground: Ground) -> (Vec<String>, BTreeMap<String
         for report in &outcome.reports {
             *endings.entry(format!("{:?}", report.ending)).or_default() += 1;
         }
-        slowest = slowest.max(outcome.took);
+        slowest = slowest.max((outcome.took, round));
         if !outcome.violations.is_empty() {
             failures.push(outcome.transcript());
         }
     }
-    let mut summary = format!("{rounds} rounds of {CLIENTS} clients, the slowest {slowest:.1?}; clients:");
+    let mut summary = format!(
+        "{rounds} rounds of {clients} clients, the slowest (number {}) {:.1?}; clients:",
+        slowest.1, slowest.0
+    );
     endings.iter().for_each(|(ending, count)| _ = write!(summary, " {count} {ending}"));
     summary.push_str("; faults:");
     census.iter().for_each(|(fault, count)| _ = write!(summary, " {count} {fault}"));

@@ -39,14 +39,18 @@ pub(crate) fn of(state: &Path) -> Vec<Process> {
 }
 
 pub(crate) fn daemons(processes: &[Process]) -> impl Iterator<Item = &Process> {
-    let is_daemon = |process: &&Process| process.role == Role::Daemon;
-    let pids: Vec<_> = processes.iter().filter(is_daemon).map(|process| process.pid).collect();
-    // Between fork and exec the child of a daemon looks like one.
-    processes.iter().filter(is_daemon).filter(move |process| !pids.contains(&process.parent))
+    with_role(processes, Role::Daemon)
 }
 
 pub(crate) fn engines(processes: &[Process]) -> impl Iterator<Item = &Process> {
-    processes.iter().filter(|process| process.role == Role::Engine)
+    with_role(processes, Role::Engine)
+}
+
+/// Between fork and exec the child of a process looks like it; neither role starts another of its own.
+fn with_role(processes: &[Process], role: Role) -> impl Iterator<Item = &Process> {
+    let has_role = move |process: &&Process| process.role == role;
+    let pids: Vec<_> = processes.iter().filter(has_role).map(|process| process.pid).collect();
+    processes.iter().filter(has_role).filter(move |process| !pids.contains(&process.parent))
 }
 
 /// Nothing when it is of another place, or is gone.

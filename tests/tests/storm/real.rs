@@ -38,7 +38,8 @@ fn on_a_place_with_hyperd(test: impl FnOnce(&Place, Ground) + Send + 'static) {
     });
 }
 
-/// hyperd alone, as it is by default, deadlocks when that many create a database at once.
+/// hyperd refuses some of them with 55006 or deadlocks, the latter more rarely with many threads, unless those who
+/// create a database do so one at a time.
 #[test]
 #[ignore = "needs the commands of the daemon"]
 fn many_that_create_and_open_the_same_new_database_at_once_are_all_served() {
@@ -55,8 +56,14 @@ fn many_that_create_and_open_the_same_new_database_at_once_are_all_served() {
             let reports = barrier.fall().wait(place);
 
             let served = |report: &Report| report.ending == Ending::Code(0) && report.output == "{\"n\":0}\n";
-            let unserved: Vec<_> = reports.iter().filter(|report| !served(report)).collect();
-            assert!(unserved.is_empty(), "round {round}, {} of 32: {unserved:#?}", unserved.len());
+            let unserved: Vec<_> =
+                reports.iter().filter(|report| !served(report)).map(|report| format!("{report:?}")).collect();
+            assert!(
+                unserved.is_empty(),
+                "round {round}: {} of 32 were not served:\n{}",
+                unserved.len(),
+                unserved.join("\n")
+            );
         }
         let seen = watcher.finish();
         assert!(seen.is_empty(), "{seen:?}");

@@ -23,8 +23,8 @@ use crate::random::Random;
 use crate::violation::Violation;
 use crate::watcher::Watcher;
 
-/// How long a fault waits for somebody to happen to.
-const VICTIM_BOUND: Duration = Duration::from_secs(2);
+/// How long a fault waits for somebody to happen to; a loaded machine takes its time to start so many programs.
+const VICTIM_BOUND: Duration = Duration::from_secs(20);
 /// What is left of a daemon is gone this soon after it; a drained engine takes 50 ms.
 const SETTLING: Duration = Duration::from_secs(15);
 /// A daemon looks after its folder every 2 s, or every 30 s when it is old.
@@ -234,22 +234,16 @@ impl Outcome {
     pub(crate) fn transcript(&self) -> String {
         let mut text = format!("round {} took {:?}\n  plan: {:?}\n", self.plan.round, self.took, self.plan);
         let _ = writeln!(text, "  happened: {:?}", self.struck);
-        for violation in &self.violations {
-            let _ = writeln!(text, "  WRONG: {violation}");
+        let mut lines: Vec<_> =
+            self.violations.iter().map(|violation| format!("  WRONG: {violation}")).collect();
+        for report in self.reports.iter().filter(|report| report.ending != Ending::Code(0)) {
+            let (client, ending, words) = (report.client, report.ending, report.words.trim());
+            lines.push(format!("  client {client} {ending:?}, killed {}: {words}", report.killed));
         }
-        for report in &self.reports {
-            let words = report.words.trim();
-            if report.ending != Ending::Code(0) {
-                let _ = writeln!(
-                    text,
-                    "  client {} {:?} killed {}: {words}",
-                    report.client, report.ending, report.killed
-                );
-            }
-        }
-        let _ = writeln!(text, "  the journal, without sessions and statements that went well:");
+        put_some(&mut text, &lines);
+        text.push_str("  the journal, without sessions and statements that went well:\n");
         let first = self.journal.first().map_or(0, |entry| entry.at);
-        let telling = self.journal.iter().filter(|entry| {
+        let interesting = self.journal.iter().filter(|entry| {
             !matches!(
                 entry.event,
                 Event::SessionBegin { .. }
@@ -258,18 +252,27 @@ impl Outcome {
                     | Event::QueryEnd { outcome: End::Answered, .. }
             )
         });
-        for entry in telling {
-            let _ = writeln!(
-                text,
-                "    {:>9.3} ms {} {}",
-                (entry.at - first) as f64 / 1e6,
-                entry.pid,
-                entry.event
-            );
-        }
+        let lines: Vec<_> = interesting
+            .map(|entry| {
+                format!("    {:>9.3} ms {} {}", (entry.at - first) as f64 / 1e6, entry.pid, entry.event)
+            })
+            .collect();
+        put_some(&mut text, &lines);
         if let Some(kept) = &self.kept {
             let _ = writeln!(text, "  its folders are kept in {}", kept.display());
         }
         text
+    }
+}
+
+/// The first lines and the last; hundreds hide what they say.
+fn put_some(text: &mut String, lines: &[String]) {
+    const EITHER: usize = 25;
+    for (at, line) in lines.iter().enumerate() {
+        if at < EITHER || at + EITHER >= lines.len() {
+            let _ = writeln!(text, "{line}");
+        } else if at == EITHER {
+            let _ = writeln!(text, "    ... {} more ...", lines.len() - 2 * EITHER);
+        }
     }
 }

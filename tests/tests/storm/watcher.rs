@@ -1,7 +1,7 @@
 //! Looks at a place all the time, from outside.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -47,7 +47,7 @@ impl Watcher {
     }
 }
 
-fn watch(state: &PathBuf, port: u16, done: &AtomicBool) -> Vec<Violation> {
+fn watch(state: &Path, port: u16, done: &AtomicBool) -> Vec<Violation> {
     let (mut violations, mut before) = (Vec::new(), Look::default());
     while !done.load(Ordering::Relaxed) {
         let now = look(state, port);
