@@ -5,6 +5,8 @@
 pub mod explorer;
 pub mod fake_engine;
 #[cfg(target_os = "linux")]
+pub mod household;
+#[cfg(target_os = "linux")]
 pub mod hyperdb_mcp;
 pub mod hyperwire_binary;
 #[cfg(target_os = "linux")]

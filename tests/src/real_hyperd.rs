@@ -68,7 +68,7 @@ impl RealHyperd {
     /// When there is no hyperd on this machine and none can be fetched.
     pub fn try_start_with(change: impl FnOnce(&mut Settings)) -> Result<Self, StartError> {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let mut settings = Settings::new(program());
+        let mut settings = Settings::new(hyperd_program());
         change(&mut settings);
         let hyperd = Hyperd::start(&settings)?;
         Ok(Self { hyperd, user: settings.user, authentication: settings.authentication, folder })
@@ -260,7 +260,11 @@ pub fn wait_until(expected: &str, within: Duration, mut holds: impl FnMut() -> b
 }
 
 /// The hyperd of this machine, fetched into the user's cache if there is none.
-fn program() -> &'static Path {
+///
+/// # Panics
+/// When there is none and none can be fetched.
+#[must_use]
+pub fn hyperd_program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         locate_or_install(&Environment::of_this_process(), &mut |_| ControlFlow::Continue(()))

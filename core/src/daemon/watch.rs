@@ -69,7 +69,10 @@ impl Daemon {
         if lock == LockWatch::Lost && !self.mutation.is(Mutant::R37LockLossIgnored) {
             return self.begin_drain(DrainReason::LockLost, now);
         }
-        self.watch.publish = record.incarnation() != Some(self.incarnation);
+        // Somebody may have changed a word of it: it would lead clients astray, or nowhere.
+        let own = self.record();
+        self.watch.publish =
+            !matches!(record, RecordRead::Found(found) if own.as_ref() == Some(found.as_ref()));
         if let RecordRead::Found(record) = record
             && record.advertised.is_none()
         {

@@ -206,6 +206,13 @@ impl Election {
         election.into_iter().chain(self.timer.map(|(_, timer)| timer))
     }
 
+    /// This machine as if nothing had stood in its way: only the message of a failure tells of that. For checkers.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_obstacle(&self) -> Self {
+        Self { obstacle: None, ..self.clone() }
+    }
+
     /// Whether an answer to an effect is to come.
     #[must_use]
     pub fn awaits_answer(&self) -> bool {

@@ -166,10 +166,13 @@ pub fn stop(place: &Place, mode: StopMode, within: Duration) -> Result<Stopped, 
         (Answers::Ours(_), RecordRead::Found(record)) => stop_ours(record, mode)?,
         (Answers::Legacy(status), _) => {
             let port = status.record.health_port;
+            let process = host::process(status.record.pid);
             if port::exchange(port, &Command::Stop) != Ok(Reply::Stopping) {
                 return Err(StopError::Refused("it did not answer STOP".to_owned()));
             }
-            return Ok(wait_until(deadline, || port::probe(port) == Probe::Refused));
+            // It gives up its port up to ten seconds before it ends its hyperd.
+            let gone = || port::probe(port) == Probe::Refused && !host::is_alive(process);
+            return Ok(wait_until(deadline, gone));
         }
         (answers, _) => match sight.lock {
             LockTest::Free => return Ok(Stopped::NotRunning),

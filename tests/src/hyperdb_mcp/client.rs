@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::program::text;
+use crate::household::text;
 
 /// A running MCP server. It is killed when this is dropped.
 #[derive(Debug)]

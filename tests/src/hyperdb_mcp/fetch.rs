@@ -12,8 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha512};
 
-use super::program::{Finished, Program};
 use super::{HyperdbMcp, VERSION};
+use crate::household::{Finished, Program};
 
 /// The npm package with both programs for Linux on x86-64.
 const PACKAGE: &str = "hyperdb-mcp-linux-x64-gnu";

@@ -6,10 +6,6 @@
 
 mod client;
 mod fetch;
-mod household;
-mod processes;
-mod program;
-mod unread;
 
 use std::env;
 use std::io::{self, Write as _};
@@ -17,10 +13,8 @@ use std::path::{Path, PathBuf};
 
 pub use client::McpClient;
 pub use fetch::FetchError;
-pub use household::Household;
-pub use processes::{Process, Role, Usage};
-pub use program::{Finished, Program};
-pub use unread::Unread;
+
+pub use crate::household::{Finished, Household, Process, Program, Role, Unread, Usage};
 
 /// The version that these tests are about.
 pub const VERSION: &str = "0.7.3";

@@ -1,5 +1,9 @@
 //! A state folder, a home and a network, in which programs meet each other and nobody else.
 
+mod processes;
+mod program;
+mod unread;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,20 +13,27 @@ use hyperwire_blocking::core::control::{ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_S
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::processes::{on_network, own_network};
-use super::program::kill;
-use super::{Finished, HyperdbMcp, Process, Program, Role, Unread};
+use crate::hyperdb_mcp::HyperdbMcp;
 use crate::hyperwire_binary::hyperwire_binary;
 use crate::network::Network;
-use crate::real_hyperd::wait_until;
+use crate::real_hyperd::{hyperd_program, wait_until};
+use processes::{on_network, own_network};
+use program::kill;
+
+pub use processes::{Process, Role, Usage};
+pub use program::{Finished, Program};
+pub use unread::Unread;
+
+pub(crate) use program::text;
 
 /// For what takes a second when the machine has time for it.
-pub(super) const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_secs(60);
 
-/// Where hyperwire and hyperdb-mcp live side by side, on one hyperd. Whatever still runs is killed when it is dropped.
+/// Where hyperwire lives, alone or side by side with hyperdb-mcp. Whatever still runs is killed when it is dropped.
 #[derive(Debug)]
 pub struct Household {
-    mcp: HyperdbMcp,
+    mcp: Option<HyperdbMcp>,
+    hyperd: PathBuf,
     hyperwire: &'static Path,
     network: PathBuf,
     folder: TempDir,
@@ -37,11 +48,30 @@ impl Household {
     /// hyperdb-mcp or no network of our own.
     pub fn run_or_skip<T: Send + 'static>(body: impl FnOnce(&mut Self) -> T + Send + 'static) -> Option<T> {
         let mcp = HyperdbMcp::locate_or_skip()?;
+        Self::run(Some(mcp), body)
+    }
+
+    /// The same without hyperdb-mcp.
+    ///
+    /// # Panics
+    /// As `body` does, or when something is left, or when the environment variable `CI` is set and there is no network
+    /// of our own.
+    pub fn run_alone_or_skip<T: Send + 'static>(
+        body: impl FnOnce(&mut Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        Self::run(None, body)
+    }
+
+    fn run<T: Send + 'static>(
+        mcp: Option<HyperdbMcp>,
+        body: impl FnOnce(&mut Self) -> T + Send + 'static,
+    ) -> Option<T> {
         let hyperwire = hyperwire_binary();
+        let hyperd = mcp.as_ref().map_or_else(|| hyperd_program().to_owned(), |mcp| mcp.hyperd.clone());
         // The path between its two hosts is of no use here: one of them is.
         let network = Network::new_or_skip()?;
         Some(network.client.run(move || {
-            let mut household = Self { mcp, hyperwire, network: own_network(), folder: folder() };
+            let mut household = Self { mcp, hyperd, hyperwire, network: own_network(), folder: folder() };
             let result = body(&mut household);
             household.assert_nothing_is_left();
             result
@@ -57,7 +87,8 @@ impl Household {
     /// hyperdb-mcp, in this household.
     #[must_use]
     pub fn hyperdb_mcp(&self, arguments: &[&str]) -> Command {
-        self.command(&self.mcp.program, arguments)
+        let mcp = self.mcp.as_ref().expect("a household with hyperdb-mcp");
+        self.command(&mcp.program, arguments)
     }
 
     /// Runs `hyperwire` to its end.
@@ -158,12 +189,14 @@ impl Household {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder);
         command.env("HOME", folder.join("home")).env("TMPDIR", folder.join("tmp"));
-        command.env(ENV_STATE_DIR, self.state_folder()).env("HYPERD_PATH", &self.mcp.hyperd);
+        command.env(ENV_STATE_DIR, self.state_folder()).env("HYPERD_PATH", &self.hyperd);
         command.env_remove(ENV_DAEMON_PORT).env_remove(ENV_IDLE_TIMEOUT).env_remove("HYPERDB_PERSISTENT_DB");
         command
     }
 
-    fn state_folder(&self) -> PathBuf {
+    /// Where the daemon has its files.
+    #[must_use]
+    pub fn state_folder(&self) -> PathBuf {
         self.folder.path().join("state")
     }
 

@@ -118,7 +118,7 @@ pub(super) fn kill(pid: u32) {
 }
 
 /// All that is in a file which a program wrote.
-pub(super) fn text(mut file: File) -> String {
+pub(crate) fn text(mut file: File) -> String {
     let mut bytes = Vec::new();
     file.rewind().and_then(|()| file.read_to_end(&mut bytes)).expect("a file of this process can be read");
     String::from_utf8_lossy(&bytes).into_owned()
