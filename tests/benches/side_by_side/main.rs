@@ -50,8 +50,8 @@ struct Options {
     /// Seconds for which idle daemons are watched; 0 leaves that out
     #[arg(long, default_value_t = 60)]
     idle: u64,
-    /// Seconds between the last client and the beginning of that
-    #[arg(long, default_value_t = 10)]
+    /// Seconds between the last client and the beginning of that; our daemon looks around more often in its first 90
+    #[arg(long, default_value_t = 100)]
     settle: u64,
     /// What `cargo bench` says, and `cargo test` does not
     #[arg(long, hide = true)]
