@@ -1,7 +1,7 @@
 //! What happens when a client does something, and when something goes wrong.
 
 use hyperwire_core::control::{Command, Incarnation, LockTest, LockTry, Nonce, Probe, RecordRead, Reply};
-use hyperwire_core::daemon::{self, Connection};
+use hyperwire_core::daemon::Connection;
 use hyperwire_core::election::{self, Answer, Effect, Election, Event, Greeting};
 
 use super::search::Violation;
@@ -137,30 +137,6 @@ impl<'a> Run<'a> {
             Action::LegacyClientGivesUp(c) => self.legacy_client_gives_up(c),
             Action::LegacyDaemonDoes(d) => self.legacy_daemon_does(d),
             action => self.daemon_action(action),
-        }
-    }
-
-    /// Does what comes next as part of this step, if nobody can tell: what led to it is seen by nobody else, or it shows
-    /// the same whatever the others do. Every interleaving that is left out has the same outcome as one that is not.
-    pub(super) fn finish(&mut self) {
-        if self.bounds.fine {
-            return;
-        }
-        let ours_only = self.bounds.ours_only();
-        for c in 0..self.world.clients.len() {
-            // No port shows a client anything where there is nobody but us.
-            while ours_only && matches!(self.world.clients[c].pending, Some(Effect::Probe { .. })) {
-                self.client_does(c as u8);
-            }
-        }
-        for d in 0..self.world.daemons.len() {
-            // While one starts or serves, the other ports are as they were: only the holder of the lock listens.
-            while ours_only
-                && !self.world.daemons[d].frozen
-                && matches!(self.world.daemons[d].pending, Some(daemon::Effect::Probe { .. }))
-            {
-                self.daemon_does(d as u8);
-            }
         }
     }
 
@@ -311,12 +287,15 @@ impl<'a> Run<'a> {
         });
     }
 
-    fn client_does(&mut self, c: u8) {
+    pub(super) fn client_does(&mut self, c: u8) {
         let index = usize::from(c);
         let Some(effect) = self.world.clients[index].edit(|client| client.pending.take()) else { return };
         match effect {
             Effect::ReadRecord => {
                 let read = self.read_record();
+                if self.bounds.reduces() {
+                    self.world.clients[index].edit(|client| client.dirty = false);
+                }
                 self.kind("a client reads the record", || {
                     let by = read.incarnation().map(|incarnation| incarnation.0[0]);
                     format!("client {c} reads the record: {by:?} {}", matches!(read, RecordRead::Missing))
@@ -405,7 +384,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn client_receives(&mut self, c: u8) {
+    pub(super) fn client_receives(&mut self, c: u8) {
         let mail = self.world.clients[usize::from(c)].edit(|client| client.inbox.pop_front());
         match mail {
             Some(Mail::Line(reply)) => {

@@ -11,9 +11,13 @@
 //! election passes only when nothing else can happen.
 //!
 //! One step is one thing that others can see: a file operation, a lock operation, a port, an exchange of lines up to the
-//! reply's arrival, a signal. A daemon's replies and pushed lines wait at the client until it takes them. Steps that
-//! nobody else can tell from no step are taken together with the next one, and clients of a kind are interchangeable;
-//! a test checks that neither changes a verdict.
+//! reply's arrival, a signal. A daemon's replies and pushed lines wait at the client until it takes them.
+//!
+//! Not all of it is visited. Steps that nobody else can tell from no step are taken together with another, and looks
+//! that would show what the last one showed are not taken (`reduce`); clients of a kind are interchangeable, and what
+//! only a message tells is not compared (`World`'s hash); a state that differs from a visited one only in having
+//! fewer faults ahead is not visited again (`visited`). Each says why nothing is lost by it, and tests compare the
+//! verdicts with and without.
 //!
 //! What it leaves out: how long things take; two users at once (an impostor stands for the other one); two state
 //! folders; a deletion of the record between
@@ -27,12 +31,15 @@ mod daemon_act;
 mod invariant;
 pub mod mutants;
 pub mod plan;
+mod reduce;
 mod search;
 mod slot;
 pub mod town;
+mod visited;
 mod world;
 
 pub use search::{Counterexample, Limits, Model, Report, Violation, explore, replay};
 pub use slot::fingerprint;
 pub use town::{Base, Bounds, Town};
+pub use visited::Spare;
 pub use world::World;

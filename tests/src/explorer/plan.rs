@@ -138,18 +138,32 @@ pub fn small() -> Vec<Named> {
 /// What every change is checked against, beyond the small worlds.
 pub fn every_change() -> Vec<Named> {
     vec![
-        world("3 clients, one of: crash, kill, STOP, slow port", 3, |b| {
-            b.querying = 1;
-            (b.faults.crashes, b.faults.kills, b.faults.stops, b.faults.slow) = (1, 1, 1, 1);
-            b.faults.together = 1;
-        }),
-        world("2 clients, 2 crashes, 1 kill, 1 STOP, 1 slow port", 2, |b| {
+        world("3 clients, 2 crashes, 1 kill, 1 STOP, 1 slow port", 3, |b| {
             b.querying = 1;
             (b.faults.crashes, b.faults.kills, b.faults.stops, b.faults.slow) = (2, 1, 1, 1);
         }),
         world("2 clients and 1 older client", 2, |b| {
             b.legacy_clients = 1;
             b.querying = 1;
+        }),
+    ]
+}
+
+/// What is explored with and without reductions.
+pub fn both_ways() -> Vec<Named> {
+    vec![
+        world("2 clients, 1 STOP", 2, |b| b.faults.stops = 1),
+        world("2 clients, 1 crash", 2, |b| b.faults.crashes = 1),
+        world("2 clients, 1 kill, 1 slow port", 2, |b| {
+            b.querying = 1;
+            (b.faults.kills, b.faults.slow) = (1, 1);
+        }),
+        world("1 client, 2 crashes, 1 kill, 1 STOP, 1 slow port", 1, |b| {
+            (b.faults.crashes, b.faults.kills, b.faults.stops, b.faults.slow) = (2, 1, 1, 1);
+        }),
+        world("1 client that leaves, 1 freeze, hyperd crashes", 1, |b| {
+            b.leave = true;
+            (b.faults.freezes, b.faults.engine_crashes) = (1, 1);
         }),
     ]
 }

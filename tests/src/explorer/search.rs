@@ -1,14 +1,15 @@
-//! Breadth first through every state that a model can reach.
+//! Through every state that a model can reach: first those after fewer faults, and breadth first among them.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::collections::BTreeMap;
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
 use super::slot::fingerprint;
+use super::visited::{Spare, Visit, Visited};
 
 /// Something with states, to be visited.
 pub trait Model {
-    /// A state. Two that hash alike are the same state.
+    /// A state. Two that hash alike are the same state, apart from how much may go wrong.
     type State: Clone + Hash;
     /// Something that can happen in a state.
     type Action: Clone + std::fmt::Debug;
@@ -19,6 +20,8 @@ pub trait Model {
     fn actions(&self, state: &Self::State) -> Actions<Self::Action>;
     /// Lets it happen, and tells it if somebody listens.
     fn apply(&self, state: &Self::State, action: &Self::Action, tell: bool) -> Step<Self::State>;
+    /// How much may still go wrong. Whatever happens by itself leaves it as it is, or costs of it as a fault does.
+    fn spare(&self, state: &Self::State) -> Spare;
     /// What is wrong with a state in which nothing happens any more unless something goes wrong.
     fn at_rest(&self, state: &Self::State) -> Option<Violation>;
 }
@@ -70,7 +73,7 @@ pub struct Report {
     pub transitions: usize,
     /// States in which nothing can happen.
     pub rest: usize,
-    /// The longest run from the beginning, in steps; `None` if there is a cycle.
+    /// The longest run from the beginning, in steps, through states that were visited; `None` if there is a cycle.
     pub longest: Option<usize>,
     /// Whether every reachable state was visited.
     pub complete: bool,
@@ -78,7 +81,7 @@ pub struct Report {
     pub census: BTreeMap<&'static str, usize>,
     /// How often each invariant was broken.
     pub broken: BTreeMap<&'static str, usize>,
-    /// The shortest way to the first violation.
+    /// The first violation, and a way to it with as few faults as any.
     pub counterexample: Option<Counterexample>,
     /// How long it took.
     pub time: Duration,
@@ -107,31 +110,19 @@ impl std::fmt::Display for Counterexample {
     }
 }
 
-/// The prints are hashes already.
-#[derive(Default)]
-struct Print(u64);
-
-impl Hasher for Print {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only prints are stored")
-    }
-    fn write_u128(&mut self, print: u128) {
-        self.0 = print as u64;
-    }
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 /// Visits every state.
 pub fn explore<M: Model>(model: &M, limits: Limits) -> Report {
     let begun = Instant::now();
     let initial = model.initial();
-    let mut numbers: HashMap<u128, u32, BuildHasherDefault<Print>> = HashMap::default();
-    numbers.insert(fingerprint(&initial), 0);
+    let mut visited = Visited::default();
+    let spare = model.spare(&initial);
+    visited.visit(fingerprint(&initial), &spare);
     let mut parents: Vec<(u32, u16)> = vec![(0, 0)];
     let mut edges: Vec<(u32, u32)> = Vec::new();
-    let mut layer = vec![(0_u32, initial)];
+    // By how often something went wrong: those still to be looked at.
+    let most = sum(&spare);
+    let mut strata: Vec<Vec<(u32, M::State)>> = std::iter::repeat_with(Vec::new).take(most + 1).collect();
+    strata[0].push((0, initial));
     let mut report = Report {
         states: 0,
         transitions: 0,
@@ -143,9 +134,8 @@ pub fn explore<M: Model>(model: &M, limits: Limits) -> Report {
         counterexample: None,
         time: Duration::ZERO,
     };
-    'search: while !layer.is_empty() {
-        let mut next = Vec::new();
-        for (number, state) in layer {
+    'search: while let Some(stratum) = strata.iter().position(|states| !states.is_empty()) {
+        for (number, state) in std::mem::take(&mut strata[stratum]) {
             let actions = model.actions(&state);
             if actions.normal == 0 {
                 report.rest += 1;
@@ -169,12 +159,15 @@ pub fn explore<M: Model>(model: &M, limits: Limits) -> Report {
                         break 'search;
                     }
                 }
-                let count = u32::try_from(parents.len()).expect("fewer than 2^32 states");
-                let target = *numbers.entry(fingerprint(&step.state)).or_insert(count);
-                edges.push((number, target));
-                if target == count {
-                    parents.push((number, decision));
-                    next.push((target, step.state));
+                let spare = model.spare(&step.state);
+                match visited.visit(fingerprint(&step.state), &spare) {
+                    Visit::New(target) => {
+                        edges.push((number, target));
+                        parents.push((number, decision));
+                        strata[most - sum(&spare)].push((target, step.state));
+                    }
+                    Visit::Again(target) => edges.push((number, target)),
+                    Visit::Less => {}
                 }
             }
             if parents.len() > limits.states {
@@ -182,14 +175,17 @@ pub fn explore<M: Model>(model: &M, limits: Limits) -> Report {
                 break 'search;
             }
         }
-        layer = next;
     }
-    report.states = parents.len();
+    report.states = visited.len();
     if report.complete && (limits.all || report.broken.is_empty()) {
         report.longest = longest_run(parents.len(), &edges);
     }
     report.time = begun.elapsed();
     report
+}
+
+fn sum(spare: &Spare) -> usize {
+    spare.iter().copied().map(usize::from).sum()
 }
 
 /// Counts a violation; says whether to care, and keeps the first as the counterexample.
@@ -244,14 +240,19 @@ fn longest_run(states: usize, edges: &[(u32, u32)]) -> Option<usize> {
     for state in 0..states {
         first[state + 1] += first[state];
     }
-    // The search emits the edges of a state together and the states in order.
+    let mut targets = vec![0_u32; edges.len()];
+    let mut place = first.clone();
+    for (from, to) in edges {
+        targets[place[*from as usize] as usize] = *to;
+        place[*from as usize] += 1;
+    }
     let mut depth = vec![0_usize; states];
     let mut free: Vec<u32> =
         (0..u32::try_from(states).ok()?).filter(|state| incoming[*state as usize] == 0).collect();
     let mut taken = 0;
     while let Some(state) = free.pop() {
         taken += 1;
-        for (_, to) in &edges[first[state as usize] as usize..first[state as usize + 1] as usize] {
+        for to in &targets[first[state as usize] as usize..first[state as usize + 1] as usize] {
             let to = *to as usize;
             depth[to] = depth[to].max(depth[state as usize] + 1);
             incoming[to] -= 1;

@@ -6,6 +6,7 @@ use hyperwire_core::election::{self, Effect};
 
 use super::act::Run;
 use super::search::{Actions, Model, Step, Violation};
+use super::visited::Spare;
 use super::world::{Body, Left, Party, World};
 use super::{baseline, invariant};
 
@@ -76,6 +77,11 @@ impl Bounds {
 }
 
 impl Bounds {
+    /// Whether steps that nobody can tell from none are taken with others; see [`super::reduce`].
+    pub(super) fn reduces(&self) -> bool {
+        !self.fine && self.ours_only()
+    }
+
     /// Whether there is nobody but us, from beginning to end.
     pub(super) fn ours_only(&self) -> bool {
         self.legacy_clients == 0 && self.legacy_daemon.is_none() && self.faults.impostors == 0
@@ -148,17 +154,16 @@ impl Model for Town {
 
     fn apply(&self, world: &World, action: &Action, tell: bool) -> Step<World> {
         let mut run = Run::new(&self.bounds, world.clone(), tell);
-        let before = (run.world.visible(), run.world.checkable());
+        let before = run.signs();
         run.act(*action);
         run.finish();
-        if run.world.visible() != before.0 {
-            run.world.everybody_may_look_again();
-        }
-        if run.world.visible() != before.0 {
-            run.world.daemons_may_check_again();
-        }
+        run.look_again(before);
         run.check_state();
         Step { state: run.world, kinds: run.kinds, story: run.story, violations: run.violations }
+    }
+
+    fn spare(&self, world: &World) -> Spare {
+        world.left.kinds()
     }
 
     fn at_rest(&self, world: &World) -> Option<Violation> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use hyperwire_core::control::{Phase, Process as Id, Record, Reply, Secret, StartReport};
+use hyperwire_core::control::{Process as Id, Record, Reply, Secret, StartReport};
 use hyperwire_core::daemon::{self, Daemon};
 use hyperwire_core::election::{self, Election};
 use hyperwire_core::time::Instant;
@@ -12,6 +12,7 @@ use hyperwire_core::time::Instant;
 use super::baseline::{LegacyClient, LegacyDaemon};
 use super::slot::{Bytes, Part, Slot, fingerprint};
 use super::town::{Base, Bounds};
+use super::visited::Spare;
 
 /// The clock stands here.
 pub(super) const NOW: Instant = Instant::EPOCH;
@@ -65,8 +66,8 @@ pub struct Left {
 }
 
 impl Left {
-    /// All of them together.
-    pub(super) fn sum(&self) -> usize {
+    /// Each of them.
+    pub(super) fn kinds(&self) -> Spare {
         [
             self.crashes,
             self.kills,
@@ -85,9 +86,17 @@ impl Left {
             self.impostors,
             self.listener_losses,
         ]
-        .into_iter()
-        .map(usize::from)
-        .sum()
+    }
+
+    /// All of them together.
+    pub(super) fn sum(&self) -> usize {
+        self.kinds().into_iter().map(usize::from).sum()
+    }
+
+    /// Whether there are none but crashes, kills, STOPs and slow ports.
+    pub(super) fn only_common(&self) -> bool {
+        self.sum()
+            == [self.crashes, self.kills, self.stops, self.slow].into_iter().map(usize::from).sum::<usize>()
     }
 }
 
@@ -192,25 +201,26 @@ pub(super) struct Engine {
 impl Hash for World {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let mut clients: Vec<u128> = (0..self.clients.len()).map(|c| self.client_print(c)).collect();
-        if !self.distinct {
+        if self.distinct {
+            self.left.hash(state);
+        } else {
             clients.sort_unstable();
         }
-        (
-            clients,
-            &self.daemons,
-            &self.record,
-            &self.ports,
-            self.spawn_lock.is_some(),
-            self.inode,
-            &self.left,
-        )
+        (clients, &self.daemons, &self.record, &self.ports, self.spawn_lock.is_some(), self.inode)
             .hash(state);
     }
 }
 
 impl Part for Client {
+    /// Without what only the message of a failure tells of; see [`World::client_print`].
     fn print(&self) -> u128 {
-        fingerprint(self)
+        match &self.party {
+            Party::Ours(machine) => {
+                let party = Party::Ours(machine.without_obstacle());
+                fingerprint(&Self { party, ..self.clone() })
+            }
+            _ => fingerprint(self),
+        }
     }
 }
 
@@ -248,6 +258,9 @@ impl World {
     /// One client, and all that others hold of it.
     fn client_print(&self, c: usize) -> u128 {
         let mut own = Bytes::default();
+        if self.distinct {
+            self.clients[c].party.hash(&mut own);
+        }
         (self.clients[c].print(), self.spawn_lock == Some(c as u8), self.looks == Some(c as u8))
             .hash(&mut own);
         for process in &self.daemons {
@@ -354,55 +367,6 @@ impl World {
         let Some(engine) = &self.daemons[usize::from(d)].engine else { return 0 };
         let legacy = |c: &usize| matches!(self.clients[*c].party, Party::Legacy(_));
         (0..self.clients.len()).filter(legacy).filter(|c| engine.busy & (1 << c) != 0).count() as u32
-    }
-
-    /// What anybody could notice who looks again.
-    pub(super) fn visible(&self) -> u128 {
-        let daemons: Vec<_> = self
-            .daemons
-            .iter()
-            .map(|process| {
-                let phase = match &process.body {
-                    Body::Ours(machine) => (machine.phase() as u8, machine.generation()),
-                    Body::Legacy(legacy) => (legacy.number(), 0),
-                    Body::Dead => (Phase::Gone as u8, 0),
-                };
-                (process.alive, process.frozen, process.lock, phase, process.engine.is_some())
-            })
-            .collect();
-        fingerprint(&(&self.record, &self.ports, self.spawn_lock, self.inode, daemons))
-    }
-
-    /// Who looks again may find something else.
-    pub(super) fn everybody_may_look_again(&mut self) {
-        for client in &mut self.clients {
-            if !client.dirty {
-                client.edit(|client| client.dirty = true);
-            }
-        }
-    }
-
-    /// The same for what a daemon checks.
-    pub(super) fn daemons_may_check_again(&mut self) {
-        for process in &mut self.daemons {
-            if !process.dirty {
-                process.edit(|process| process.dirty = true);
-            }
-        }
-    }
-
-    /// What a daemon's check would show: lock, record, and daemons without leases.
-    pub(super) fn checkable(&self) -> u128 {
-        let others: Vec<_> = self
-            .daemons
-            .iter()
-            .map(|process| match &process.body {
-                Body::Legacy(legacy) => legacy.number(),
-                Body::Ours(machine) if machine.phase() == Phase::Ready => 8,
-                _ => 9,
-            })
-            .collect();
-        fingerprint(&(self.record.as_ref().map(Slot::print), self.inode, others))
     }
 }
 
