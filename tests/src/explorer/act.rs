@@ -1,12 +1,11 @@
 //! What happens when a client does something, and when something goes wrong.
 
-use hyperwire_core::control::{Command, Incarnation, LockTest, LockTry, Nonce, Probe, RecordRead, Reply};
-use hyperwire_core::daemon::Connection;
-use hyperwire_core::election::{self, Answer, Effect, Election, Event, Greeting};
+use hyperwire_core::control::{Command, LockTest, LockTry, Nonce, Probe, RecordRead, Reply};
+use hyperwire_core::election::{self, Answer, Effect, Election, Greeting};
 
 use super::search::Violation;
 use super::town::{Action, Bounds};
-use super::world::{BASE, Body, Mail, NOW, Party, Port, World};
+use super::world::{BASE, Mail, NOW, Party, Port, World};
 
 /// At the other end of a connection is somebody who only pretends to be a daemon.
 pub(super) const IMPOSTOR: u8 = 250;
@@ -57,7 +56,7 @@ impl<'a> Run<'a> {
         self.violations.push(Violation { invariant, what: what.into() });
     }
 
-    pub(super) fn act(&mut self, action: Action) {
+    pub(super) fn act_here(&mut self, action: Action) {
         match action {
             Action::ClientDoes(c) => self.client_does(c),
             Action::ClientFindsSilence(c) => {
@@ -119,14 +118,14 @@ impl<'a> Run<'a> {
             Action::RecordIsDeleted => {
                 self.world.left.record_deletions -= 1;
                 self.kind("the record is deleted", || "somebody deletes the record".into());
-                self.world.record = None;
+                self.world.folder.record = None;
             }
             Action::FolderIsDeleted => {
                 self.world.left.folder_deletions -= 1;
                 self.kind("the folder is deleted", || "somebody deletes the state folder".into());
-                self.world.record = None;
-                self.world.inode += 1;
-                self.world.spawn_lock = None;
+                self.world.folder.record = None;
+                self.world.folder.inode += 1;
+                self.world.folder.spawn_lock = None;
             }
             Action::ImpostorListens(port) => {
                 self.world.left.impostors -= 1;
@@ -171,36 +170,13 @@ impl<'a> Run<'a> {
             match effect {
                 Some(Effect::HangUp) => self.client_hangs_up(c),
                 Some(Effect::Unlock) => {
-                    if self.world.spawn_lock == Some(c) {
-                        self.world.spawn_lock = None;
+                    if self.world.folder.spawn_lock == Some(c) {
+                        self.world.folder.spawn_lock = None;
                     }
                 }
                 Some(Effect::Heartbeat { .. }) | None => {}
                 Some(effect) => self.world.clients[index].edit(|client| client.pending = Some(effect)),
             }
-        }
-    }
-
-    fn on_event(&mut self, c: u8, event: &Event) {
-        match event {
-            Event::Adopted { record, lease: Some(_) } => {
-                self.world.clients[usize::from(c)].edit(|client| client.dirty = true);
-                let d = record.pid as u8;
-                self.also(|| format!("client {c} adopts daemon {d}"));
-                // It may be gone by now, and the client not know yet; but as long as it lives, it knows of the lease.
-                let knows = match self.world.daemons.get(usize::from(d)).map(|process| &process.body) {
-                    Some(Body::Ours(machine)) => machine.holds_lease(Connection(u32::from(c))),
-                    Some(Body::Dead) => true,
-                    _ => false,
-                };
-                if !knows || record.incarnation() != Some(Incarnation([d; 16])) {
-                    self.violate("S7", format!("client {c} adopted a daemon that granted it nothing"));
-                }
-            }
-            Event::Adopted { record, lease: None } => {
-                self.also(|| format!("client {c} adopts the older daemon {}", record.pid));
-            }
-            event => self.also(|| format!("client {c}: {event:?}")),
         }
     }
 
@@ -218,10 +194,10 @@ impl<'a> Run<'a> {
     fn client_ends(&mut self, c: u8) {
         let index = usize::from(c);
         self.client_hangs_up(c);
-        if self.world.spawn_lock == Some(c) {
-            self.world.spawn_lock = None;
+        if self.world.folder.spawn_lock == Some(c) {
+            self.world.folder.spawn_lock = None;
         }
-        self.world.looks = self.world.looks.filter(|looks| *looks != c);
+        self.world.folder.looks = self.world.folder.looks.filter(|looks| *looks != c);
         self.clear_query(c);
         self.world.clients[index].edit(|client| {
             client.party = Party::Gone;
@@ -303,7 +279,7 @@ impl<'a> Run<'a> {
                 self.machine(c, |machine| machine.handle_answer(Answer::Record(read), NOW));
             }
             Effect::Probe { port } => {
-                let probe = self.probe(port);
+                let probe = self.probe(port, self.world.clients[index].elsewhere);
                 self.kind("a client probes a port", || {
                     format!("client {c} probes port +{}: {probe:?}", port - BASE)
                 });
@@ -326,32 +302,33 @@ impl<'a> Run<'a> {
                     self.violate("S9", format!("client {c} talks to a daemon that has not proved itself"));
                 }
                 if let Some(d) = link {
+                    self.check_mine(c, d, "speaks as its client to");
                     self.arrives(d, c, Some(command));
                 }
                 self.settle_client(c);
             }
             Effect::TryLock => {
-                let free = self.world.spawn_lock.is_none();
+                let free = self.world.folder.spawn_lock.is_none();
                 self.kind("a client tries the spawn lock", || {
                     format!("client {c} tries the spawn lock: {free}")
                 });
                 if free {
-                    self.world.spawn_lock = Some(c);
+                    self.world.folder.spawn_lock = Some(c);
                 }
                 let answer = if free { LockTry::Locked(None) } else { LockTry::Held };
                 self.machine(c, |machine| machine.handle_answer(Answer::SpawnLock(answer), NOW));
             }
             Effect::TestLock => {
                 let held = self.world.lock_held();
-                if self.bounds.looks_hold && !held && self.world.looks != Some(c) {
+                if self.bounds.looks_hold && !held && self.world.folder.looks != Some(c) {
                     self.kind("a client begins to look at the daemon lock", || {
                         format!("client {c} holds the daemon's lock to see whether it can")
                     });
-                    self.world.looks = Some(c);
+                    self.world.folder.looks = Some(c);
                     self.world.clients[index].edit(|client| client.pending = Some(Effect::TestLock));
                     return;
                 }
-                self.world.looks = self.world.looks.filter(|looks| *looks != c);
+                self.world.folder.looks = self.world.folder.looks.filter(|looks| *looks != c);
                 self.kind("a client looks at the daemon lock", || {
                     format!("client {c} looks whether there is a daemon: {held}")
                 });

@@ -13,11 +13,15 @@ use hyperwire_core::control::{Phase, Probe};
 
 use super::act::Run;
 use super::slot::Slot;
-use super::world::{BASE, Body, Engine, Party, Port, Posted, Process, World, legacy_record};
+use super::world::{BASE, Body, Client, Engine, Party, Port, Posted, Process, World, legacy_record};
 
 /// A client of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct LegacyClient(Step);
+pub struct LegacyClient {
+    step: Step,
+    /// It is newer than the first daemon that it finds.
+    takes_over: bool,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Step {
@@ -40,22 +44,26 @@ enum Step {
         port: u8,
         adopt: u8,
     },
+    /// The daemon there is to go, whoever uses it.
+    TakeOver(u8),
+    /// It was told to: once it says PONG no more, start one in its place.
+    AwaitRelease(u8),
     Adopted(u8),
     /// It starts a hyperd of its own.
     Private,
 }
 
 impl LegacyClient {
-    pub(super) fn new() -> Self {
-        Self(Step::Discover)
+    pub(super) fn new(takes_over: bool) -> Self {
+        Self { step: Step::Discover, takes_over }
     }
 
     pub(super) fn adopted(&self) -> Option<u8> {
-        if let Step::Adopted(d) = self.0 { Some(d) } else { None }
+        if let Step::Adopted(d) = self.step { Some(d) } else { None }
     }
 
     pub(super) fn waits(&self) -> bool {
-        self.0 == Step::Wait
+        matches!(self.step, Step::Wait | Step::AwaitRelease(_))
     }
 }
 
@@ -101,43 +109,52 @@ impl LegacyDaemon {
     }
 }
 
-pub(super) fn client_may_act(world: &World, client: &LegacyClient, dirty: bool) -> bool {
-    match client.0 {
-        Step::Wait => dirty && world.record.is_some(),
+pub(super) fn client_may_act(world: &World, legacy: &LegacyClient, client: &Client) -> bool {
+    match legacy.step {
+        Step::Wait => client.dirty && world.folder(client.elsewhere).record.is_some(),
+        Step::AwaitRelease(port) => !says_pong(world, BASE + u16::from(port)),
         Step::Adopted(_) | Step::Private => false,
         _ => true,
     }
 }
 
-impl Run<'_> {
-    fn says_pong(&self, port: u16) -> bool {
-        let Port::Daemon(d) = self.world.has_port(port) else { return false };
-        let process = &self.world.daemons[usize::from(d)];
-        self.world.is_awake(d)
-            && match &process.body {
-                Body::Ours(machine) => machine.phase() >= Phase::Listening && machine.draining().is_none(),
-                Body::Legacy(legacy) => legacy.answers(),
-                Body::Dead => false,
-            }
-    }
+fn says_pong(world: &World, port: u16) -> bool {
+    let Port::Daemon(d) = world.has_port(port) else { return false };
+    world.is_awake(d)
+        && match &world.daemons[usize::from(d)].body {
+            Body::Ours(machine) => machine.phase() >= Phase::Listening && machine.draining().is_none(),
+            Body::Legacy(legacy) => legacy.answers(),
+            Body::Dead => false,
+        }
+}
 
+impl Run<'_> {
     pub(super) fn legacy_client_gives_up(&mut self, c: u8) {
         self.kind("an older client falls back", || format!("older client {c} starts a hyperd of its own"));
         self.legacy_step(c, Step::Private);
     }
 
     fn legacy_step(&mut self, c: u8, step: Step) {
-        self.world.clients[usize::from(c)].edit(|client| client.party = Party::Legacy(LegacyClient(step)));
+        self.world.clients[usize::from(c)].edit(|client| {
+            if let Party::Legacy(legacy) = &mut client.party {
+                legacy.step = step;
+                legacy.takes_over &= !matches!(step, Step::TakeOver(_));
+            }
+        });
     }
 
     pub(super) fn legacy_client_does(&mut self, c: u8) {
-        let Party::Legacy(LegacyClient(step)) = self.world.clients[usize::from(c)].party else { return };
+        let Party::Legacy(LegacyClient { step, takes_over }) = self.world.clients[usize::from(c)].party
+        else {
+            return;
+        };
+        let elsewhere = self.world.clients[usize::from(c)].elsewhere;
         let count = self.world.ports.len() as u8;
         match step {
             Step::Discover | Step::Wait => {
                 self.world.clients[usize::from(c)].edit(|client| client.dirty = false);
                 let waiting = step == Step::Wait;
-                let read = self.world.record.as_ref().map(|posted| posted.record.clone());
+                let read = self.world.folder.record.as_ref().map(|posted| posted.record.clone());
                 let Some(record) = read else {
                     self.kind("an older client finds no record", || {
                         format!("older client {c} finds no record")
@@ -148,7 +165,7 @@ impl Run<'_> {
                     );
                 };
                 let (d, port) = (record.pid as u8, (record.health_port - BASE) as u8);
-                if !self.says_pong(record.health_port) {
+                if !says_pong(&self.world, record.health_port) {
                     self.kind("an older client finds a record stale", || {
                         format!("older client {c} gets no PONG from port +{port}")
                     });
@@ -157,7 +174,9 @@ impl Run<'_> {
                 self.kind("an older client reads the record", || {
                     format!("older client {c} reads the record of daemon {d}, port +{port}")
                 });
-                let next = if waiting && port > 0 {
+                let next = if takes_over && !waiting {
+                    Step::TakeOver(port)
+                } else if waiting && port > 0 {
                     Step::RescanLower { port: 0, found: d, below: port }
                 } else {
                     Step::Adopted(d)
@@ -168,7 +187,7 @@ impl Run<'_> {
                 self.kind("an older client deletes the record", || {
                     format!("older client {c} deletes the record")
                 });
-                if let Some(posted) = self.world.record.take()
+                if let Some(posted) = self.world.folder.record.take()
                     && self.bounds.clients == 0
                     && self.world.daemons[usize::from(posted.by)].alive
                 {
@@ -180,28 +199,26 @@ impl Run<'_> {
                 self.legacy_step(c, if waiting { Step::Wait } else { Step::Scan { port: 0, free: None } });
             }
             Step::Scan { port, free } => {
-                let probe = self.probe(BASE + u16::from(port));
+                let probe = self.probe(BASE + u16::from(port), elsewhere);
                 self.kind("an older client probes a port", || {
                     format!("older client {c} probes port +{port}: {probe:?}")
                 });
                 if let Probe::Daemon { record, .. } = &probe
                     && record.pid < 100
                 {
-                    return self.legacy_step(c, Step::Adopted(record.pid as u8));
+                    let step =
+                        if takes_over { Step::TakeOver(port) } else { Step::Adopted(record.pid as u8) };
+                    return self.legacy_step(c, step);
                 }
                 let free = free.or((probe == Probe::Refused).then_some(port));
                 if port + 1 < count {
                     return self.legacy_step(c, Step::Scan { port: port + 1, free });
                 }
                 let Some(target) = free else { return self.legacy_step(c, Step::Private) };
-                let body = Body::Legacy(LegacyDaemon::Bind(target));
-                self.world.daemons.push(Slot::new(Process::new(body, None)));
-                self.also(|| format!("it starts a daemon for port +{target}"));
-                self.world.clients[usize::from(c)].edit(|client| client.dirty = true);
-                self.legacy_step(c, Step::Wait);
+                self.legacy_spawn(c, target);
             }
             Step::RescanLower { port, found, below } => {
-                let probe = self.probe(BASE + u16::from(port));
+                let probe = self.probe(BASE + u16::from(port), elsewhere);
                 self.kind("an older client re-scans", || {
                     format!("older client {c} re-scans port +{port}: {probe:?}")
                 });
@@ -218,14 +235,41 @@ impl Run<'_> {
                 self.kind("an older client says STOP", || {
                     format!("older client {c} says STOP to port +{port}")
                 });
-                if let Port::Daemon(d) = self.world.ports[usize::from(port)]
-                    && self.world.is_awake(d)
-                {
-                    self.bare_stop(d);
-                }
+                self.legacy_says_stop(elsewhere, port);
                 self.legacy_step(c, Step::Adopted(adopt));
             }
+            Step::TakeOver(port) => {
+                self.kind("an older client takes over", || {
+                    format!("older client {c} says STOP to port +{port}, to put a newer daemon there")
+                });
+                self.legacy_says_stop(elsewhere, port);
+                self.legacy_step(c, Step::AwaitRelease(port));
+            }
+            Step::AwaitRelease(port) => {
+                self.kind("an older client finds a port released", || {
+                    format!("older client {c} gets no PONG from port +{port} any more")
+                });
+                self.legacy_spawn(c, port);
+            }
             Step::Adopted(_) | Step::Private => {}
+        }
+    }
+
+    fn legacy_spawn(&mut self, c: u8, port: u8) {
+        let elsewhere = self.world.clients[usize::from(c)].elsewhere;
+        let process = Process::new(Body::Legacy(LegacyDaemon::Bind(port)), None);
+        self.world.daemons.push(Slot::new(Process { elsewhere, ..process }));
+        self.also(|| format!("it starts a daemon for port +{port}"));
+        self.world.clients[usize::from(c)].edit(|client| client.dirty = true);
+        self.legacy_step(c, Step::Wait);
+    }
+
+    fn legacy_says_stop(&mut self, elsewhere: bool, port: u8) {
+        if let Port::Daemon(d) = self.world.ports[usize::from(port)]
+            && self.world.is_awake(d)
+        {
+            let owner = self.bounds.owner(elsewhere, self.world.daemons[usize::from(d)].elsewhere);
+            self.bare_stop(d, owner);
         }
     }
 
@@ -268,15 +312,16 @@ impl Run<'_> {
             LegacyDaemon::Record => {
                 self.kind("an older daemon publishes", || format!("older daemon {d} writes its record"));
                 let port = self.world.daemons[index].port.unwrap_or(0);
-                self.world.record =
-                    Some(Slot::new(Posted { record: Arc::new(legacy_record(d, port)), by: d }));
+                let endpoint = self.bounds.endpoint(self.world.daemons[index].elsewhere);
+                self.world.folder.record =
+                    Some(Slot::new(Posted { record: Arc::new(legacy_record(d, port, endpoint)), by: d }));
                 LegacyDaemon::Serve
             }
             LegacyDaemon::Unlink => {
                 self.kind("an older daemon deletes the record", || {
                     format!("older daemon {d} deletes the record")
                 });
-                if let Some(posted) = self.world.record.take()
+                if let Some(posted) = self.world.folder.record.take()
                     && self.bounds.clients == 0
                     && posted.by != d
                 {

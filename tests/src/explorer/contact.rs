@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use hyperwire_core::control::{Command, Incarnation, Mac, Owner, Phase, Probe, RecordRead, Reply};
 use hyperwire_core::daemon::{self, Connection, Daemon};
-use hyperwire_core::election::{Answer, Effect, Greeting};
+use hyperwire_core::election::{Answer, Effect, Event, Greeting};
 
 use super::act::{IMPOSTOR, NONCE, Run};
+use super::other::folder;
 use super::slot::Slot;
 use super::world::{
-    BASE, Body, FOLDER, HOST, Mail, NOW, Party, Port, Process, legacy_record, ports, process_id, secret,
+    BASE, Body, HOST, Mail, NOW, Party, Port, Process, legacy_record, ports, process_id, secret,
 };
 
 impl Run<'_> {
@@ -39,8 +40,10 @@ impl Run<'_> {
             }
             Port::Daemon(d) => {
                 self.world.clients[index].edit(|client| client.link = Some(d));
+                let (client, daemon) = (&self.world.clients[index], &self.world.daemons[usize::from(d)]);
+                let owner = self.bounds.owner(client.elsewhere, daemon.elsewhere);
                 self.daemon_machine(d, |machine| {
-                    machine.handle_connection(Connection(u32::from(c)), Owner::SameUser, NONCE, NOW);
+                    machine.handle_connection(Connection(u32::from(c)), owner, NONCE, NOW);
                     machine.handle_line(Connection(u32::from(c)), &Command::Hello { nonce: NONCE }, NOW);
                 });
                 match self.world.clients[index].edit(|client| client.inbox.pop_front()) {
@@ -58,7 +61,9 @@ impl Run<'_> {
     /// Everything right that can be known without the secret.
     fn forged(&self, c: u8) -> Greeting {
         let named = match &self.world.clients[usize::from(c)].party {
-            Party::Ours(_) => self.world.record.as_ref().and_then(|posted| posted.record.advertised.clone()),
+            Party::Ours(_) => {
+                self.world.folder.record.as_ref().and_then(|posted| posted.record.advertised.clone())
+            }
             _ => None,
         };
         let reply = Reply::Hello {
@@ -72,34 +77,39 @@ impl Run<'_> {
     }
 
     pub(super) fn read_record(&self) -> RecordRead {
-        match &self.world.record {
+        match &self.world.folder.record {
             Some(posted) => RecordRead::Found(posted.record.clone()),
             None => RecordRead::Missing,
         }
     }
 
-    pub(super) fn probe(&self, port: u16) -> Probe {
+    /// What a port shows to somebody, in the one folder or the other.
+    pub(super) fn probe(&self, port: u16, elsewhere: bool) -> Probe {
+        let owner = |d: u8| self.bounds.owner(elsewhere, self.world.daemons[usize::from(d)].elsewhere);
         match self.world.has_port(port) {
             Port::Free => Probe::Refused,
             Port::Foreign => Probe::Foreign,
             Port::Mute => Probe::Silent,
             Port::Impostor => Probe::Daemon {
-                record: Arc::new(legacy_record(IMPOSTOR, (port - BASE) as u8)),
+                record: Arc::new(legacy_record(IMPOSTOR, (port - BASE) as u8, String::new())),
                 owner: Owner::OtherUser,
             },
             Port::Daemon(d) if !self.world.is_awake(d) => Probe::Silent,
             Port::Daemon(d) => match &self.world.daemons[usize::from(d)].body {
+                // STATUS is for its user.
+                Body::Ours(_) if owner(d) == Owner::OtherUser => Probe::Foreign,
                 Body::Ours(machine) => match (machine.record(), machine.draining()) {
-                    (Some(record), None) => {
+                    (Some(record), None) if machine.phase() >= Phase::EngineUp => {
                         Probe::Daemon { record: Arc::new(record), owner: Owner::SameUser }
                     }
-                    (None, None) => Probe::Silent,
+                    (_, None) => Probe::Silent,
                     (_, Some(_)) => Probe::Foreign,
                 },
-                Body::Legacy(legacy) if legacy.answers() => Probe::Daemon {
-                    record: Arc::new(legacy_record(d, (port - BASE) as u8)),
-                    owner: Owner::SameUser,
-                },
+                Body::Legacy(legacy) if legacy.answers() => {
+                    let endpoint = self.bounds.endpoint(self.world.daemons[usize::from(d)].elsewhere);
+                    let record = Arc::new(legacy_record(d, (port - BASE) as u8, endpoint));
+                    Probe::Daemon { record, owner: owner(d) }
+                }
                 _ => Probe::Silent,
             },
         }
@@ -108,13 +118,15 @@ impl Run<'_> {
     /// Starts a daemon of ours.
     pub(super) fn spawn(&mut self, parent: Option<u8>) -> u8 {
         let d = self.world.daemons.len() as u8;
-        let mut config = daemon::Config::new(FOLDER, HOST, process_id(d), "");
+        let elsewhere = parent.is_some_and(|c| self.world.clients[usize::from(c)].elsewhere);
+        let mut config = daemon::Config::new(folder(elsewhere), HOST, process_id(d), "");
         config.ports = ports(self.bounds.ports);
         if self.bounds.faults.idles > 0 {
             config.idle = Some(hyperwire_core::time::Duration::from_secs(60));
         }
         let machine = Daemon::with_mutant(config, Incarnation([d; 16]), secret(d), NOW, self.bounds.mutant);
-        self.world.daemons.push(Slot::new(Process::new(Body::Ours(machine), parent)));
+        let process = Process { elsewhere, ..Process::new(Body::Ours(machine), parent) };
+        self.world.daemons.push(Slot::new(process));
         if let Some(c) = parent {
             // The pipe of an earlier child is dropped.
             let before = self.world.clients[usize::from(c)].edit(|client| {
@@ -160,10 +172,37 @@ impl Run<'_> {
             Some(Command::Lease { incarnation, .. }) if granted && !(may_grant && incarnation == me) => {
                 self.violate("S5", format!("daemon {d} granted a lease in phase {}", phase.name()));
             }
+            Some(Command::Lease { .. }) if granted => self.check_mine(c, d, "gets a lease of"),
             Some(Command::StopIf { incarnation, .. }) if incarnation != me && now_draining != draining => {
                 self.violate("S8", format!("daemon {d} obeyed what was said to another"));
             }
             _ => {}
+        }
+    }
+
+    /// What a client's machine tells its owner.
+    pub(super) fn on_event(&mut self, c: u8, event: &Event) {
+        match event {
+            Event::Adopted { record, lease: Some(_) } => {
+                self.world.clients[usize::from(c)].edit(|client| client.dirty = true);
+                let d = record.pid as u8;
+                self.check_mine(c, d, "adopts");
+                self.also(|| format!("client {c} adopts daemon {d}"));
+                // It may be gone by now, and the client not know yet; but as long as it lives, it knows of the lease.
+                let knows = match self.world.daemons.get(usize::from(d)).map(|process| &process.body) {
+                    Some(Body::Ours(machine)) => machine.holds_lease(Connection(u32::from(c))),
+                    Some(Body::Dead) => true,
+                    _ => false,
+                };
+                if !knows || record.incarnation() != Some(Incarnation([d; 16])) {
+                    self.violate("S7", format!("client {c} adopted a daemon that granted it nothing"));
+                }
+            }
+            Event::Adopted { record, lease: None } => {
+                self.check_mine(c, record.pid as u8, "adopts");
+                self.also(|| format!("client {c} adopts the older daemon {}", record.pid));
+            }
+            event => self.also(|| format!("client {c}: {event:?}")),
         }
     }
 }

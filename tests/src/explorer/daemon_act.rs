@@ -54,7 +54,7 @@ impl Run<'_> {
             Action::UserStops(d) => {
                 self.world.left.stops -= 1;
                 self.kind("a user says STOP", || format!("a user says STOP to daemon {d}"));
-                self.bare_stop(d);
+                self.bare_stop(d, Owner::SameUser);
             }
             Action::DaemonFreezes(d) => {
                 self.world.left.freezes -= 1;
@@ -91,7 +91,7 @@ impl Run<'_> {
                 self.kind("a stale STOP-IF arrives", || format!("daemon {d} hears a STOP-IF for another"));
                 let mac = "00".repeat(32).parse::<Mac>().expect("32 bytes");
                 let stop = Command::StopIf { incarnation: Incarnation([99; 16]), mode: StopMode::Drain, mac };
-                self.visit(d, |run| run.delivered(d, VISITOR, Some(stop)));
+                self.visit(d, Owner::SameUser, |run| run.delivered(d, VISITOR, Some(stop)));
             }
             Action::ListenerIsLost(d) => {
                 self.world.left.listener_losses -= 1;
@@ -107,21 +107,13 @@ impl Run<'_> {
     }
 
     /// Somebody connects, says something and goes.
-    fn visit(&mut self, d: u8, says: impl FnOnce(&mut Self)) {
+    pub(super) fn visit(&mut self, d: u8, owner: Owner, says: impl FnOnce(&mut Self)) {
         let connection = Connection(u32::from(VISITOR));
         self.daemon_machine(d, |machine| {
-            machine.handle_connection(connection, Owner::SameUser, Nonce([0; 16]), NOW);
+            machine.handle_connection(connection, owner, Nonce([0; 16]), NOW);
         });
         says(self);
         self.daemon_machine(d, |machine| machine.handle_hangup(connection, NOW));
-    }
-
-    /// STOP by port, to whatever daemon is there.
-    pub(super) fn bare_stop(&mut self, d: u8) {
-        if matches!(self.world.daemons[usize::from(d)].body, Body::Legacy(_)) {
-            return self.legacy_daemon_stops(d);
-        }
-        self.visit(d, |run| run.delivered(d, VISITOR, Some(Command::Stop)));
     }
 
     /// Feeds a daemon of ours, and begins what it wants done.
@@ -255,16 +247,20 @@ impl Run<'_> {
     pub(super) fn daemon_does(&mut self, d: u8) {
         let index = usize::from(d);
         let Some(effect) = self.world.daemons[index].edit(|process| process.pending.take()) else { return };
+        let asked = match &effect {
+            Effect::Probe { port } => Some(self.world.has_port(*port)),
+            _ => None,
+        };
         let answer = match effect {
             Effect::TryLock => {
-                let held = self.world.lock_held() || self.world.looks.is_some();
+                let held = self.world.lock_held() || self.world.folder.looks.is_some();
                 self.kind("a daemon tries the lock", || format!("daemon {d} tries the lock: held {held}"));
                 if held {
                     Answer::Lock(LockTry::Held)
                 } else {
-                    let inode = self.world.inode;
+                    let inode = self.world.folder.inode;
                     self.world.daemons[index].edit(|process| process.lock = Some(inode));
-                    Answer::Lock(LockTry::Locked(self.lock_body()))
+                    Answer::Lock(LockTry::Locked(self.lock_body(self.world.daemons[index].elsewhere)))
                 }
             }
             Effect::FindProcess(process) => {
@@ -274,7 +270,7 @@ impl Run<'_> {
                 Answer::Orphan { alive: self.world.daemons[process.pid as usize].engine.is_some() }
             }
             Effect::Probe { port } => {
-                let probe = self.probe(port);
+                let probe = self.probe(port, self.world.daemons[index].elsewhere);
                 self.kind("a daemon probes a port", || {
                     format!("daemon {d} probes port +{}: {probe:?}", port - BASE)
                 });
@@ -321,24 +317,24 @@ impl Run<'_> {
                 self.kind("a daemon publishes", || format!("daemon {d} publishes its record"));
                 self.check_publish(d, record.advertised.as_ref().map_or(0, |own| own.generation));
                 self.world.daemons[index].edit(|process| process.wrote = false);
-                self.world.record = Some(Slot::new(Posted { record, by: d }));
+                self.world.folder.record = Some(Slot::new(Posted { record, by: d }));
                 Answer::Published(Ok(()))
             }
             Effect::RemoveRecord { of } => {
                 self.kind("a daemon removes the record", || format!("daemon {d} removes its record"));
-                if let Some(posted) = &self.world.record
+                if let Some(posted) = &self.world.folder.record
                     && (of.is_none() || posted.record.incarnation() == of)
                 {
                     if posted.by != d {
                         let by = posted.by;
                         self.violate("S4", format!("daemon {d} removed the record of daemon {by}"));
                     }
-                    self.world.record = None;
+                    self.world.folder.record = None;
                 }
                 Answer::Removed
             }
             Effect::CheckFiles => {
-                let intact = self.world.daemons[index].lock == Some(self.world.inode);
+                let intact = self.world.daemons[index].lock == Some(self.world.folder.inode);
                 self.kind("a daemon checks its files", || {
                     format!("daemon {d} checks lock and record: {intact}")
                 });
@@ -369,13 +365,19 @@ impl Run<'_> {
             }
             effect => unreachable!("{effect:?} is carried out at once"),
         };
+        let left = self.leaves(d);
         self.daemon_machine(d, |machine| machine.handle_answer(answer, NOW));
+        if let Some(Port::Daemon(other)) = asked {
+            let leaves = self.leaves(d) && !left;
+            self.check_gives_way(d, other, leaves);
+        }
     }
 
     /// What the last holder wrote: it matters only if its hyperd still runs.
-    fn lock_body(&self) -> Option<Arc<LockBody>> {
-        let orphan =
-            self.world.daemons.iter().position(|process| !process.alive && process.engine.is_some())?;
+    fn lock_body(&self, elsewhere: bool) -> Option<Arc<LockBody>> {
+        let orphan = self.world.daemons.iter().position(|process| {
+            !process.alive && process.engine.is_some() && process.elsewhere == elsewhere
+        })?;
         Some(Arc::new(LockBody {
             host: HOST.into(),
             daemon: process_id(orphan as u8),

@@ -4,16 +4,22 @@ use hyperwire_core::control::Phase;
 use hyperwire_core::election::ElectionError;
 
 use super::act::Run;
+use super::other::{Other, Whose};
 use super::search::Violation;
+use super::slot::Slot;
 use super::town::Bounds;
-use super::world::{Body, Party, World};
+use super::world::{Body, Party, Process, World};
 
 impl Run<'_> {
     /// Of every state.
     pub(super) fn check_state(&mut self) {
         // Whoever deletes the lock file takes the lock away; the daemons then find out. See `at_rest`.
-        if self.world.inode == 0 {
-            let holders = self.world.daemons.iter().filter(|process| match &process.body {
+        for elsewhere in [false, true] {
+            if !self.world.folder(elsewhere).keeps_its_lock_file() {
+                continue;
+            }
+            let own = |process: &&Slot<Process>| process.elsewhere == elsewhere;
+            let holders = self.world.daemons.iter().filter(own).filter(|process| match &process.body {
                 Body::Ours(machine) => (Phase::Locked..=Phase::Draining).contains(&machine.phase()),
                 _ => false,
             });
@@ -22,7 +28,7 @@ impl Run<'_> {
             }
             // Where there are older ones too, ours are those that inherited a lock.
             let all = self.bounds.ours_only();
-            let engines = self.world.daemons.iter().filter_map(|process| process.engine.as_ref());
+            let engines = self.world.daemons.iter().filter(own).filter_map(|process| process.engine.as_ref());
             if engines.filter(|engine| all || engine.inode.is_some()).count() > 1 {
                 self.violate("S2", "two hyperds at once");
             }
@@ -30,8 +36,11 @@ impl Run<'_> {
         // A deleted folder takes the spawn lock away as well: each client may start one then.
         let deletions = usize::from(self.bounds.faults.folder_deletions - self.world.left.folder_deletions);
         let used = self.bounds.faults.sum() - self.world.left.sum() + deletions * self.world.clients.len();
-        if self.bounds.legacy_clients == 0
-            && self.world.daemons.len() > 1 + used + usize::from(self.bounds.legacy_daemon.is_some())
+        let other = self.bounds.other.unwrap_or(Other::new(Whose::SameUser));
+        let legacy = [self.bounds.legacy_daemon, other.legacy_daemon].into_iter().flatten().count();
+        let folders = 1 + usize::from(other.clients > 0);
+        if self.bounds.legacy_clients + other.legacy_clients == 0
+            && self.world.daemons.len() > folders + used + legacy
         {
             let count = self.world.daemons.len();
             self.violate("L4", format!("{count} daemons were started, for {used} things that went wrong"));
@@ -42,8 +51,8 @@ impl Run<'_> {
     pub(super) fn check_publish(&mut self, d: u8, generation: u32) {
         let process = &self.world.daemons[usize::from(d)];
         let (holds, last, starts) =
-            (process.lock == Some(self.world.inode), process.published, process.engine_starts);
-        if !holds && self.world.inode == 0 {
+            (process.lock == Some(self.world.folder.inode), process.published, process.engine_starts);
+        if !holds && self.world.folder.keeps_its_lock_file() {
             self.violate("S3", format!("daemon {d} publishes without the lock"));
         }
         if starts == 0 {
@@ -76,20 +85,31 @@ impl Run<'_> {
 
 /// Of a state in which nothing happens any more unless something goes wrong.
 pub(super) fn at_rest(bounds: &Bounds, world: &World) -> Option<Violation> {
+    // Older programs that are alone in their folder are as good as they are.
+    let folders = [false, true].into_iter().filter(|it| !it || bounds.sharing(true).1 > 0);
+    folders.filter_map(|elsewhere| at_rest_in(bounds, world, elsewhere)).next()
+}
+
+/// Of one state folder.
+fn at_rest_in(bounds: &Bounds, world: &World, elsewhere: bool) -> Option<Violation> {
     let broken = |invariant, what: String| Some(Violation { invariant, what });
     if world.daemons.iter().any(|process| process.alive && process.frozen) {
         return None;
     }
-    let live: Vec<_> = (0..world.daemons.len()).filter(|d| world.daemons[*d].alive).collect();
-    let (ours_only, all_legacy) = (bounds.legacy_clients == 0, bounds.clients == 0);
-    if live.len() > 1 && (bounds.legacy_clients <= 1 || all_legacy) {
+    let live: Vec<_> = (0..world.daemons.len())
+        .filter(|d| world.daemons[*d].alive && world.daemons[*d].elsewhere == elsewhere)
+        .collect();
+    let (legacy_clients, clients) = bounds.sharing(elsewhere);
+    let (ours_only, all_legacy) = (legacy_clients == 0, clients == 0);
+    let folder = world.folder(elsewhere);
+    if live.len() > 1 && (legacy_clients <= 1 || all_legacy) {
         return broken("S14", format!("at rest with {} live daemons", live.len()));
     }
     let ours_live = live.iter().filter(|d| matches!(world.daemons[**d].body, Body::Ours(_))).count();
     if ours_live > 1 {
         return broken("S1", "at rest with two daemons of ours".into());
     }
-    for (c, client) in world.clients.iter().enumerate() {
+    for (c, client) in world.clients.iter().enumerate().filter(|(_, client)| client.elsewhere == elsewhere) {
         match &client.party {
             Party::Gone => {}
             Party::Legacy(legacy) => {
@@ -141,18 +161,18 @@ pub(super) fn at_rest(bounds: &Bounds, world: &World) -> Option<Violation> {
             Body::Ours(machine) if machine.phase() != Phase::Ready => {
                 return broken("L3", format!("daemon {d} rests in phase {}", machine.phase().name()));
             }
-            Body::Ours(_) if world.record.as_ref().is_none_or(|posted| usize::from(posted.by) != d) => {
+            Body::Ours(_) if folder.record.as_ref().is_none_or(|posted| usize::from(posted.by) != d) => {
                 return broken("L2", format!("the record does not name the live daemon {d}"));
             }
             Body::Legacy(_)
-                if all_legacy && world.record.as_ref().is_none_or(|posted| usize::from(posted.by) != d) =>
+                if all_legacy && folder.record.as_ref().is_none_or(|posted| usize::from(posted.by) != d) =>
             {
                 return broken("L2", format!("the record does not name the live daemon {d}"));
             }
             _ => {}
         }
     }
-    if world.spawn_lock.is_some() {
+    if folder.spawn_lock.is_some() {
         return broken("L7", "at rest with the spawn lock held".into());
     }
     None

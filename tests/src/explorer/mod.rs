@@ -19,17 +19,17 @@
 //! fewer faults ahead is not visited again (`visited`). Each says why nothing is lost by it, and tests compare the
 //! verdicts with and without.
 //!
-//! What it leaves out: how long things take; two users at once (an impostor stands for the other one); two state
-//! folders; a deletion of the record between
-//! its owner's look and its unlink; hyperd sessions that an older client leaves open and idle. What a kernel really
+//! What it leaves out: how long things take; a deletion of the record between its owner's look and its unlink; hyperd sessions that an older client leaves open and idle. What a kernel really
 //! does is for the tests with real processes.
 
 mod act;
 pub mod baseline;
 mod contact;
 mod daemon_act;
+mod faults;
 mod invariant;
 pub mod mutants;
+mod other;
 pub mod plan;
 mod reduce;
 mod search;
@@ -38,6 +38,7 @@ pub mod town;
 mod visited;
 mod world;
 
+pub use other::{Other, Whose};
 pub use search::{Counterexample, Limits, Model, Report, Violation, explore, replay};
 pub use slot::fingerprint;
 pub use town::{Base, Bounds, Town};

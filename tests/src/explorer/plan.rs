@@ -1,6 +1,6 @@
 //! Which worlds are explored.
 
-use super::{Base, Bounds};
+use super::{Base, Bounds, Other, Whose};
 
 /// A world and what to call it.
 pub type Named = (String, Bounds);
@@ -54,12 +54,14 @@ pub const KINDS: &[&str] = &[
     "an impostor listens",
     "an older client deletes the record",
     "an older client falls back",
+    "an older client finds a port released",
     "an older client finds a record stale",
     "an older client finds no record",
     "an older client probes a port",
     "an older client re-scans",
     "an older client reads the record",
     "an older client says STOP",
+    "an older client takes over",
     "an older daemon binds",
     "an older daemon deletes the record",
     "an older daemon ends",
@@ -135,6 +137,56 @@ pub fn small() -> Vec<Named> {
     ]
 }
 
+/// A world with another user in it, or with another state folder of the same one.
+fn two(name: &str, whose: Whose, set: impl FnOnce(&mut Bounds, &mut Other)) -> Named {
+    let whom = match whose {
+        Whose::AnotherUser => "another user's",
+        Whose::SameUser => "another folder's",
+    };
+    world(&name.replace("OTHER", whom), 1, |bounds| {
+        let mut other = Other::new(whose);
+        set(bounds, &mut other);
+        bounds.other = Some(other);
+    })
+}
+
+/// Two users, and two state folders of one, on the same ports.
+pub fn two_folders() -> Vec<Named> {
+    let mut worlds = Vec::new();
+    for whose in [Whose::AnotherUser, Whose::SameUser] {
+        worlds.extend([
+            two("1 client, OTHER client, 1 crash", whose, |b, other| {
+                (b.querying, b.ports, other.clients) = (0, 2, 1);
+                b.faults.crashes = 1;
+            }),
+            two("1 client, OTHER older daemon on the lowest port, 1 crash", whose, |b, other| {
+                other.legacy_daemon = Some(0);
+                b.faults.crashes = 1;
+            }),
+            two("1 client, OTHER older client, 1 crash", whose, |b, other| {
+                other.legacy_clients = 1;
+                b.faults.crashes = 1;
+            }),
+            two("1 client, OTHER newer client takes over", whose, |b, other| {
+                (b.takes_over, other.legacy_clients) = (true, 1);
+            }),
+        ]);
+    }
+    worlds
+}
+
+/// A client that is newer than the daemon, as it thinks, and stops it.
+pub fn takeovers() -> Vec<Named> {
+    vec![
+        world("1 client, a newer one takes over", 1, |b| {
+            (b.takes_over, b.legacy_clients) = (true, 1);
+        }),
+        world("1 client, a newer one takes over from an older daemon", 1, |b| {
+            (b.takes_over, b.legacy_clients, b.legacy_daemon) = (true, 1, Some(0));
+        }),
+    ]
+}
+
 /// What every change is checked against, beyond the small worlds.
 pub fn every_change() -> Vec<Named> {
     vec![
@@ -171,14 +223,21 @@ pub fn both_ways() -> Vec<Named> {
 /// What is checked at night.
 pub fn nightly() -> Vec<Named> {
     vec![
-        world("3 clients, two of: 2 crashes, 1 kill, 1 STOP, 1 slow port", 3, |b| {
-            b.querying = 1;
-            (b.faults.crashes, b.faults.kills, b.faults.stops, b.faults.slow) = (2, 1, 1, 1);
-            b.faults.together = 2;
+        world("1 client, a newer one takes over, 1 crash", 1, |b| {
+            (b.takes_over, b.legacy_clients) = (true, 1);
+            b.faults.crashes = 1;
+        }),
+        world("2 clients, a newer one takes over", 2, |b| {
+            (b.takes_over, b.legacy_clients, b.querying) = (true, 1, 1);
         }),
         world("2 clients, every step on its own, 1 crash, 1 STOP", 2, |b| {
             b.fine = true;
             (b.faults.crashes, b.faults.stops) = (1, 1);
+        }),
+        world("4 clients, two of: 2 crashes, 1 kill, 1 STOP, 1 slow port", 4, |b| {
+            b.querying = 1;
+            (b.faults.crashes, b.faults.kills, b.faults.stops, b.faults.slow) = (2, 1, 1, 1);
+            b.faults.together = 2;
         }),
     ]
 }

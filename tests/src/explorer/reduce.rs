@@ -158,7 +158,7 @@ impl Run<'_> {
         match (client.inbox.front(), machine.phase()) {
             // The daemon counts the lease since it said so. Who adopts lets go of the spawn lock, which others see.
             (Some(Mail::Line(Reply::Leased { .. })), election::Phase::Adopt) => {
-                self.world.spawn_lock != Some(c as u8)
+                self.world.folder.spawn_lock != Some(c as u8)
             }
             // The connection is gone for both.
             (Some(Mail::HangUp), election::Phase::Adopt) => true,
@@ -177,30 +177,37 @@ impl World {
     /// What a client of ours sees that looks once where there is nobody but us: the record, who answers where it says,
     /// and the locks.
     fn look(&self) -> u128 {
-        let answer = self.record.as_ref().map(|posted| match self.has_port(posted.record.health_port) {
-            Port::Daemon(d) => {
-                let process = &self.daemons[usize::from(d)];
-                let phase = match &process.body {
-                    Body::Ours(machine) => (machine.phase() as u8, machine.generation()),
-                    _ => (Phase::Gone as u8, 0),
-                };
-                (d, self.is_awake(d), phase)
-            }
-            port => (u8::MAX, port == Port::Free, (0, 0)),
-        });
-        fingerprint(&(&self.record, answer, self.spawn_lock.is_some(), self.lock_held(), self.inode))
+        let answer =
+            self.folder.record.as_ref().map(|posted| match self.has_port(posted.record.health_port) {
+                Port::Daemon(d) => {
+                    let process = &self.daemons[usize::from(d)];
+                    let phase = match &process.body {
+                        Body::Ours(machine) => (machine.phase() as u8, machine.generation()),
+                        _ => (Phase::Gone as u8, 0),
+                    };
+                    (d, self.is_awake(d), phase)
+                }
+                port => (u8::MAX, port == Port::Free, (0, 0)),
+            });
+        fingerprint(&(
+            &self.folder.record,
+            answer,
+            self.folder.spawn_lock.is_some(),
+            self.lock_held(),
+            self.folder.inode,
+        ))
     }
 
     /// What a daemon sees that checks its files.
     fn files(&self) -> u128 {
-        fingerprint(&(&self.record, self.inode))
+        fingerprint(&(&self.folder.record, self.folder.inode))
     }
 
     /// Whether such a check finds anything but what should be there.
     fn check_finds_something(&self, d: usize) -> bool {
         let process = &self.daemons[d];
-        let mine = self.record.as_ref().is_some_and(|posted| usize::from(posted.by) == d);
-        process.alive && !(mine && process.lock == Some(self.inode))
+        let mine = self.folder.record.as_ref().is_some_and(|posted| usize::from(posted.by) == d);
+        process.alive && !(mine && process.lock == Some(self.folder.inode))
     }
 
     /// Everything that anybody could notice.
@@ -217,6 +224,7 @@ impl World {
                 (process.alive, process.frozen, process.lock, phase, process.engine.is_some())
             })
             .collect();
-        fingerprint(&(&self.record, &self.ports, self.spawn_lock, self.inode, daemons))
+        let locks = [self.folder.spawn_lock, self.other.spawn_lock];
+        fingerprint(&(&self.folder, &self.other, locks, &self.ports, daemons))
     }
 }

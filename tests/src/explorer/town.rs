@@ -1,13 +1,15 @@
 //! The model: bounds, and what can happen in a world.
 
-use hyperwire_core::control::{Mutant, Phase};
+use hyperwire_core::control::Mutant;
 use hyperwire_core::daemon::{self, Effect as DaemonEffect};
 use hyperwire_core::election::{self, Effect};
 
 use super::act::Run;
+use super::faults::{Left, faults};
+use super::other::Other;
 use super::search::{Actions, Model, Step, Violation};
 use super::visited::Spare;
-use super::world::{Body, Left, Party, World};
+use super::world::{Body, Party, World};
 use super::{baseline, invariant};
 
 /// How large the world is and what may go wrong in it.
@@ -39,6 +41,10 @@ pub struct Bounds {
     pub distinct: bool,
     /// Whether hyperd inherits the lock.
     pub inherit: bool,
+    /// Older clients are newer than whatever daemon they find first, and take over from it.
+    pub takes_over: bool,
+    /// Who else is there, with another state folder.
+    pub other: Option<Other>,
     /// The mistake that our machines make.
     pub mutant: Option<Mutant>,
 }
@@ -71,6 +77,8 @@ impl Bounds {
             looks_hold: false,
             distinct: false,
             inherit: true,
+            takes_over: false,
+            other: None,
             mutant: None,
         }
     }
@@ -84,7 +92,10 @@ impl Bounds {
 
     /// Whether there is nobody but us, from beginning to end.
     pub(super) fn ours_only(&self) -> bool {
-        self.legacy_clients == 0 && self.legacy_daemon.is_none() && self.faults.impostors == 0
+        self.legacy_clients == 0
+            && self.legacy_daemon.is_none()
+            && self.faults.impostors == 0
+            && self.other.is_none()
     }
 }
 
@@ -178,7 +189,7 @@ impl Town {
             let machine = match &client.party {
                 Party::Gone => continue,
                 Party::Legacy(legacy) => {
-                    if baseline::client_may_act(world, legacy, client.dirty) {
+                    if baseline::client_may_act(world, legacy, client) {
                         list.push(Action::LegacyClientDoes(c));
                     }
                     if let Some(d) = legacy.adopted() {
@@ -328,70 +339,6 @@ fn patience_ends(world: &World, list: &mut Vec<Action>) {
             }
             Party::Legacy(legacy) if legacy.waits() => list.push(Action::LegacyClientGivesUp(index as u8)),
             _ => {}
-        }
-    }
-}
-
-fn faults(world: &World, list: &mut Vec<Action>) {
-    let left = &world.left;
-    for (index, process) in world.daemons.iter().enumerate() {
-        let d = index as u8;
-        if !process.alive {
-            continue;
-        }
-        if left.crashes > 0 {
-            list.push(Action::DaemonCrashes(d));
-        }
-        if process.frozen {
-            list.push(Action::DaemonThaws(d));
-            continue;
-        }
-        if left.freezes > 0 {
-            list.push(Action::DaemonFreezes(d));
-        }
-        if left.stops > 0 && process.port.is_some() {
-            list.push(Action::UserStops(d));
-        }
-        if let Body::Ours(machine) = &process.body {
-            if left.stale_stops > 0 && process.port.is_some() {
-                list.push(Action::StaleStop(d));
-            }
-            if left.listener_losses > 0 && machine.phase() == Phase::Ready {
-                list.push(Action::ListenerIsLost(d));
-            }
-        }
-        if let Some(engine) = &process.engine {
-            if left.engine_crashes > 0 {
-                list.push(Action::EngineCrashes(d));
-            }
-            if left.engine_hangs > 0 && !engine.hung {
-                list.push(Action::EngineHangs(d));
-            }
-        }
-    }
-    for (index, client) in world.clients.iter().enumerate() {
-        let c = index as u8;
-        if left.kills > 0 && !matches!(client.party, Party::Gone) {
-            list.push(Action::ClientIsKilled(c));
-        }
-        if let Party::Ours(machine) = &client.party
-            && left.reports > 0
-            && machine.has_lease()
-        {
-            list.push(Action::Report(c));
-        }
-    }
-    if left.record_deletions > 0 && world.record.is_some() {
-        list.push(Action::RecordIsDeleted);
-    }
-    if left.folder_deletions > 0 {
-        list.push(Action::FolderIsDeleted);
-    }
-    if left.impostors > 0 {
-        for port in 0..world.ports.len() {
-            if world.ports[port] == super::world::Port::Free {
-                list.push(Action::ImpostorListens(port as u8));
-            }
         }
     }
 }

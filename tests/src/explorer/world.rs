@@ -10,9 +10,10 @@ use hyperwire_core::election::{self, Election};
 use hyperwire_core::time::Instant;
 
 use super::baseline::{LegacyClient, LegacyDaemon};
+use super::faults::Left;
+use super::other::{Folder, OTHER_INODE, folder};
 use super::slot::{Bytes, Part, Slot, fingerprint};
 use super::town::{Base, Bounds};
-use super::visited::Spare;
 
 /// The clock stands here.
 pub(super) const NOW: Instant = Instant::EPOCH;
@@ -28,76 +29,14 @@ pub struct World {
     pub(super) clients: Vec<Slot<Client>>,
     /// In the order of their starts; never shortened.
     pub(super) daemons: Vec<Slot<Process>>,
-    pub(super) record: Option<Slot<Posted>>,
     pub(super) ports: Vec<Port>,
-    pub(super) spawn_lock: Option<u8>,
-    /// Which file the path of the daemon's lock names.
-    pub(super) inode: u8,
-    /// The client that holds the daemon's lock for the moment in which it looks.
-    pub(super) looks: Option<u8>,
+    /// The state folder of whoever acts; see [`super::other`].
+    pub(super) folder: Folder,
+    pub(super) other: Folder,
     /// What may still go wrong.
     pub(super) left: Left,
     /// See [`Bounds::distinct`].
     pub(super) distinct: bool,
-}
-
-/// How often each thing may go wrong.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Left {
-    pub crashes: u8,
-    pub kills: u8,
-    pub stops: u8,
-    pub slow: u8,
-    pub freezes: u8,
-    pub record_deletions: u8,
-    pub folder_deletions: u8,
-    pub disk_full: u8,
-    pub engine_crashes: u8,
-    pub engine_hangs: u8,
-    pub engine_failures: u8,
-    pub idles: u8,
-    pub stale_stops: u8,
-    pub reports: u8,
-    pub impostors: u8,
-    pub listener_losses: u8,
-    /// How many of all these together, at most; 0: no limit.
-    pub together: u8,
-}
-
-impl Left {
-    /// Each of them.
-    pub(super) fn kinds(&self) -> Spare {
-        [
-            self.crashes,
-            self.kills,
-            self.stops,
-            self.slow,
-            self.freezes,
-            self.record_deletions,
-            self.folder_deletions,
-            self.disk_full,
-            self.engine_crashes,
-            self.engine_hangs,
-            self.engine_failures,
-            self.idles,
-            self.stale_stops,
-            self.reports,
-            self.impostors,
-            self.listener_losses,
-        ]
-    }
-
-    /// All of them together.
-    pub(super) fn sum(&self) -> usize {
-        self.kinds().into_iter().map(usize::from).sum()
-    }
-
-    /// Whether there are none but crashes, kills, STOPs and slow ports.
-    pub(super) fn only_common(&self) -> bool {
-        self.sum()
-            == [self.crashes, self.kills, self.stops, self.slow].into_iter().map(usize::from).sum::<usize>()
-    }
 }
 
 /// The record, and which process wrote it.
@@ -122,6 +61,8 @@ pub(super) enum Port {
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Client {
     pub(super) party: Party,
+    /// Its state folder is the other one.
+    pub(super) elsewhere: bool,
     /// Begun and not done.
     pub(super) pending: Option<election::Effect>,
     /// The daemon at the other end of its connection.
@@ -158,6 +99,8 @@ pub(super) enum Mail {
 #[derive(Clone, Debug, Hash)]
 pub(super) struct Process {
     pub(super) body: Body,
+    /// Its state folder is the other one.
+    pub(super) elsewhere: bool,
     pub(super) alive: bool,
     pub(super) frozen: bool,
     /// Which lock file it locked.
@@ -206,8 +149,7 @@ impl Hash for World {
         } else {
             clients.sort_unstable();
         }
-        (clients, &self.daemons, &self.record, &self.ports, self.spawn_lock.is_some(), self.inode)
-            .hash(state);
+        (clients, &self.daemons, &self.ports, &self.folder, &self.other).hash(state);
     }
 }
 
@@ -239,6 +181,7 @@ impl Part for Process {
         };
         let engine = self.engine.as_ref().map(|engine| (engine.generation, engine.inode, engine.hung));
         fingerprint(&(
+            self.elsewhere,
             (
                 alone,
                 self.alive,
@@ -261,8 +204,10 @@ impl World {
         if self.distinct {
             self.clients[c].party.hash(&mut own);
         }
-        (self.clients[c].print(), self.spawn_lock == Some(c as u8), self.looks == Some(c as u8))
-            .hash(&mut own);
+        let holder = Some(c as u8);
+        let folders = [&self.folder, &self.other];
+        let locks = folders.map(|folder| (folder.spawn_lock == holder, folder.looks == holder));
+        (self.clients[c].print(), locks).hash(&mut own);
         for process in &self.daemons {
             let busy = process.engine.as_ref().is_some_and(|engine| engine.busy & (1 << c) != 0);
             (busy, process.parent == Some(c as u8)).hash(&mut own);
@@ -282,11 +227,9 @@ impl World {
         let mut world = Self {
             clients: Vec::new(),
             daemons: Vec::new(),
-            record: None,
             ports: vec![Port::Free; usize::from(bounds.ports)],
-            spawn_lock: None,
-            inode: 0,
-            looks: None,
+            folder: Folder::default(),
+            other: Folder { inode: OTHER_INODE, ..Folder::default() },
             left: bounds.faults.clone(),
             distinct: bounds.distinct,
         };
@@ -296,28 +239,49 @@ impl World {
             Base::Mute => Port::Mute,
         };
         if let Some(port) = bounds.legacy_daemon {
-            world.daemons.push(Slot::new(Process {
-                body: Body::Legacy(LegacyDaemon::serving()),
-                port: Some(port),
-                engine: Some(Engine { generation: 1, inode: None, busy: 0, hung: false }),
-                ..Process::new(Body::Dead, None)
-            }));
-            world.ports[usize::from(port)] = Port::Daemon(0);
-            let record = Arc::new(legacy_record(0, port));
-            world.record = Some(Slot::new(Posted { record, by: 0 }));
+            world.add_legacy_daemon(bounds, port, false);
         }
-        for number in 0..bounds.clients + bounds.legacy_clients {
-            let party = if number < bounds.clients {
-                let mut config = election::Config::new(FOLDER, HOST, "c", 0);
+        world.add_clients(bounds, false);
+        if let Some(other) = bounds.other {
+            if let Some(port) = other.legacy_daemon {
+                world.add_legacy_daemon(bounds, port, true);
+            }
+            world.add_clients(bounds, true);
+        }
+        world
+    }
+
+    /// One that is up.
+    fn add_legacy_daemon(&mut self, bounds: &Bounds, port: u8, elsewhere: bool) {
+        let d = self.daemons.len() as u8;
+        self.daemons.push(Slot::new(Process {
+            body: Body::Legacy(LegacyDaemon::serving()),
+            port: Some(port),
+            engine: Some(Engine { generation: 1, inode: None, busy: 0, hung: false }),
+            elsewhere,
+            ..Process::new(Body::Dead, None)
+        }));
+        self.ports[usize::from(port)] = Port::Daemon(d);
+        let record = Arc::new(legacy_record(d, port, bounds.endpoint(elsewhere)));
+        let folder = if elsewhere { &mut self.other } else { &mut self.folder };
+        folder.record = Some(Slot::new(Posted { record, by: d }));
+    }
+
+    fn add_clients(&mut self, bounds: &Bounds, elsewhere: bool) {
+        let (legacy, ours) = bounds.sharing(elsewhere);
+        for number in 0..ours + legacy {
+            let party = if number < ours {
+                let mut config = election::Config::new(folder(elsewhere), HOST, "c", 0);
                 config.ports = ports(bounds.ports);
                 let mut machine = Election::with_mutant(config, bounds.mutant);
                 machine.start(NOW);
                 Party::Ours(machine)
             } else {
-                Party::Legacy(LegacyClient::new())
+                Party::Legacy(LegacyClient::new(bounds.takes_over))
             };
             let mut client = Client {
                 party,
+                elsewhere,
                 pending: None,
                 link: None,
                 inbox: VecDeque::new(),
@@ -331,9 +295,8 @@ impl World {
             if let Party::Ours(machine) = &mut client.party {
                 client.pending = machine.poll_effect();
             }
-            world.clients.push(Slot::new(client));
+            self.clients.push(Slot::new(client));
         }
-        world
     }
 
     pub(super) fn has_port(&self, port: u16) -> Port {
@@ -351,7 +314,7 @@ impl World {
 
     /// Whether anybody holds the lock that the path names.
     pub(super) fn lock_held(&self) -> bool {
-        let inode = Some(self.inode);
+        let inode = Some(self.folder.inode);
         self.daemons.iter().any(|process| {
             (process.alive && process.lock == inode)
                 || process.engine.as_ref().is_some_and(|engine| engine.inode == inode)
@@ -374,6 +337,7 @@ impl Process {
     pub(super) fn new(body: Body, parent: Option<u8>) -> Self {
         Self {
             body,
+            elsewhere: false,
             alive: true,
             frozen: false,
             lock: None,
@@ -403,10 +367,10 @@ pub(super) fn process_id(d: u8) -> Id {
     Id { pid: u32::from(d), started: 0 }
 }
 
-pub(super) fn legacy_record(d: u8, port: u8) -> Record {
+pub(super) fn legacy_record(d: u8, port: u8, hyperd_endpoint: String) -> Record {
     Record {
         pid: u32::from(d),
-        hyperd_endpoint: String::new(),
+        hyperd_endpoint,
         health_port: BASE + u16::from(port),
         started_at: String::new(),
         version: String::new(),
