@@ -4,13 +4,11 @@ use std::env;
 use std::io::{self, Write};
 use std::net::TcpListener;
 
+use hyperwire_blocking::core::control::BASE_PORT;
 use hyperwire_tests::network::Network;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use std::path::Path;
-
-/// The first port of the daemons in a network of its own; the usual one.
-const USUAL_PORT: u16 = 7485;
 
 /// What there is.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +31,7 @@ pub(crate) fn on_ground_of_its_own<T: Send + 'static>(job: impl FnOnce(Ground) -
             if let Err(error) = &mounts {
                 explain(&format!("no mount namespace: {error}; no disk is filled"));
             }
-            job(Ground { port: USUAL_PORT, can_mount: mounts.is_ok() })
+            job(Ground { port: BASE_PORT, can_mount: mounts.is_ok() })
         }),
         Err(error) => {
             explain(&format!("{error}; the storm uses this machine's ports, and no disk is filled"));

@@ -49,7 +49,6 @@ fn number(variable: &str, otherwise: u64) -> u64 {
 }
 
 #[test]
-#[ignore = "needs the commands of the daemon"]
 fn a_storm_leaves_one_daemon_loses_no_statement_and_nothing_is_left_of_it() {
     storm(number("STORM_ROUNDS", 20), true);
 }

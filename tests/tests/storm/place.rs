@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use hyperwire_blocking::core::control::BASE_PORT;
 use hyperwire_tests::hyperwire_binary::hyperwire_binary;
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -21,7 +22,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A new one, in which `engine` is hyperd and daemons listen on this port or the fifteen above it.
+    /// A new one, in which `engine` is hyperd and daemons listen on this port, or, if it is the usual one, on one of the fifteen above it.
     pub(crate) fn new(engine: &Path, port: u16, more: &[(&str, String)]) -> Self {
         let folder = tempfile::Builder::new().prefix("storm").tempdir().expect("a temporary folder");
         for name in ["state", "home", "tmp", "clients"] {
@@ -33,9 +34,12 @@ impl Place {
             ("HOME".to_owned(), inside("home")),
             ("TMPDIR".to_owned(), inside("tmp")),
             ("HYPERDB_STATE_DIR".to_owned(), inside("state")),
-            ("HYPERDB_DAEMON_PORT".to_owned(), port.to_string().into()),
             ("HYPERD_PATH".to_owned(), engine.into()),
         ];
+        // It pins one port. Where the usual ones are free, a daemon that still leaves and the next one have one each.
+        if port != BASE_PORT {
+            variables.push(("HYPERDB_DAEMON_PORT".to_owned(), port.to_string().into()));
+        }
         variables.extend(more.iter().map(|(name, value)| ((*name).to_owned(), value.into())));
         Self { folder, variables }
     }

@@ -140,7 +140,13 @@ impl Plan {
             match fault {
                 Fault::PauseDaemon(_) | Fault::PauseEngine(_) | Fault::PauseClient(_) => {}
                 Fault::KillClient | Fault::Stop => allowance.engines += 1,
-                Fault::KillDaemon | Fault::KillEngine | Fault::StopNow => {
+                Fault::KillEngine => {
+                    allowance.lost = true;
+                    // Killed before it was ready, it did not start, and that is what clients are told.
+                    allowance.no_daemon = true;
+                    allowance.engines += 1;
+                }
+                Fault::KillDaemon | Fault::StopNow => {
                     allowance.lost = true;
                     allowance.engines += 1;
                 }

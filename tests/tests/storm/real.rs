@@ -41,7 +41,6 @@ fn on_a_place_with_hyperd(test: impl FnOnce(&Place, Ground) + Send + 'static) {
 /// hyperd refuses some of them with 55006 or deadlocks, the latter more rarely with many threads, unless those who
 /// create a database do so one at a time.
 #[test]
-#[ignore = "needs the commands of the daemon"]
 fn many_that_create_and_open_the_same_new_database_at_once_are_all_served() {
     on_a_place_with_hyperd(|place, ground| {
         let watcher = Watcher::start(&place.state(), ground.port);
@@ -71,7 +70,6 @@ fn many_that_create_and_open_the_same_new_database_at_once_are_all_served() {
 }
 
 #[test]
-#[ignore = "needs the commands of the daemon"]
 fn a_client_whose_daemon_is_killed_during_its_statement_is_told_and_the_next_call_works() {
     on_a_place_with_hyperd(|place, _| {
         let mut asking = place.hyperwire(&["sql", "--format", "jsonl", CROSS_JOIN]);
