@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hyperwire_core::control::{
-    Command, DAEMON_LOCK, LockTest, PROBE_REPLY, Probe, Record, RecordRead, Reply, Status, StopMode,
-    Transcript,
+    Command, DAEMON_LOCK, Incarnation, LockTest, PROBE_REPLY, Phase, Probe, Record, RecordRead, Reply,
+    Status, StopMode, Transcript,
 };
 use hyperwire_core::election::Greeting;
 
@@ -162,40 +162,49 @@ fn prove(record: &Record) -> Result<(Link, Transcript), NoAnswer> {
 pub fn stop(place: &Place, mode: StopMode, within: Duration) -> Result<Stopped, StopError> {
     let deadline = Instant::now() + within;
     let sight = look(place);
-    match (&sight.daemon, &sight.record) {
+    let told = match (&sight.daemon, &sight.record) {
         (Answers::Ours(_), RecordRead::Found(record)) => stop_ours(record, mode)?,
-        (Answers::Legacy(status), _) => {
-            let port = status.record.health_port;
-            let process = host::process(status.record.pid);
-            if port::exchange(port, &Command::Stop) != Ok(Reply::Stopping) {
-                return Err(StopError::Refused("it did not answer STOP".to_owned()));
-            }
-            // It gives up its port up to ten seconds before it ends its hyperd.
-            let gone = || port::probe(port) == Probe::Refused && !host::is_alive(process);
-            return Ok(wait_until(deadline, gone));
-        }
-        (answers, _) => match sight.lock {
+        (Answers::Legacy(status), _) => return stop_legacy(&status.record, deadline),
+        (answers, _) => match &sight.lock {
             LockTest::Free => return Ok(Stopped::NotRunning),
-            // Leaving, it has no record and no port any more.
-            LockTest::Held(Some(ref body)) if body.phase == hyperwire_core::control::Phase::Draining => {
-                // Only a signal reaches it.
+            // Leaving, it has no record and no port any more; only a signal reaches it.
+            LockTest::Held(Some(body)) if body.phase == Phase::Draining => {
                 if mode == StopMode::Force && !host::terminate(body.daemon) {
                     return Err(unreachable(answers, Some(body.daemon.pid)));
                 }
+                body.incarnation
             }
-            LockTest::Held(body) => return Err(unreachable(answers, body.map(|body| body.daemon.pid))),
+            LockTest::Held(body) => {
+                return Err(unreachable(answers, body.as_ref().map(|body| body.daemon.pid)));
+            }
             LockTest::Error(error) => return Err(StopError::Refused(error.to_string())),
         },
-    }
+    };
     let folder = StateFolder::new(&place.state_folder);
-    Ok(wait_until(deadline, || folder.test_lock(DAEMON_LOCK) == LockTest::Free))
+    // Whoever waits for the lock may have it in the next moment.
+    Ok(wait_until(deadline, || match folder.test_lock(DAEMON_LOCK) {
+        LockTest::Free => true,
+        LockTest::Held(body) => body.is_some_and(|body| body.incarnation != told),
+        LockTest::Error(_) => false,
+    }))
+}
+
+fn stop_legacy(record: &Record, deadline: Instant) -> Result<Stopped, StopError> {
+    let port = record.health_port;
+    let process = host::process(record.pid);
+    if port::exchange(port, &Command::Stop) != Ok(Reply::Stopping) {
+        return Err(StopError::Refused("it did not answer STOP".to_owned()));
+    }
+    // It gives up its port up to ten seconds before it ends its hyperd.
+    Ok(wait_until(deadline, || port::probe(port) == Probe::Refused && !host::is_alive(process)))
 }
 
 fn unreachable(answers: &Answers, process: Option<u32>) -> StopError {
     StopError::Unreachable { answers: answers.to_string(), process }
 }
 
-fn stop_ours(record: &Record, mode: StopMode) -> Result<(), StopError> {
+/// Which one was told.
+fn stop_ours(record: &Record, mode: StopMode) -> Result<Incarnation, StopError> {
     let refused = |why: &str| StopError::Refused(why.to_owned());
     let secret = record.advertised.as_ref().and_then(|own| own.auth);
     let (Ok((mut link, transcript)), Some(secret)) = (prove(record), secret) else {
@@ -204,7 +213,7 @@ fn stop_ours(record: &Record, mode: StopMode) -> Result<(), StopError> {
     let mac = transcript.stop_if(&secret, mode);
     let order = Command::StopIf { incarnation: transcript.incarnation, mode, mac };
     match link.ask(&order, Instant::now() + PROBE_REPLY) {
-        Ok(Reply::Stopping | Reply::Ok) => Ok(()),
+        Ok(Reply::Stopping | Reply::Ok) => Ok(transcript.incarnation),
         Ok(other) => Err(StopError::Refused(other.to_string())),
         Err(_) => Err(refused("it did not answer")),
     }
