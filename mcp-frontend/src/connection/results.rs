@@ -22,7 +22,12 @@ impl Client for Connection {
         for said in self.session.notices() {
             notice(&ServerReport::from(&said));
         }
-        outcome
+        outcome.map_err(|failure| match failure {
+            Failure::Server(report) if self.server.is_shared() => {
+                Failure::Server(hint_at_relative_path(report))
+            }
+            failure => failure,
+        })
     }
 
     fn close(self: Box<Self>) -> Result<(), String> {
@@ -48,6 +53,21 @@ impl Connection {
         rows.finish(tag.as_ref().map_or("", |tag| tag.as_str()))?;
         Ok(())
     }
+}
+
+/// `58P01`: a file is not there or cannot be made.
+const UNDEFINED_FILE: &str = "58P01";
+
+/// A relative path is relative to hyperd's folder; a hyperd that many programs share has none that would be right.
+fn hint_at_relative_path(mut report: ServerReport) -> ServerReport {
+    let quoted =
+        |text: &str| text.split('"').nth(1).map(|path| path.trim_start_matches("hyper.file:").to_owned());
+    let path = report.detail.as_deref().and_then(quoted).or_else(|| quoted(&report.message));
+    let relative = path.is_some_and(|path| !path.starts_with('/') && !path.contains("://"));
+    if report.sqlstate == UNDEFINED_FILE && relative && report.hint.is_none() {
+        report.hint = Some("Give an absolute path: this hyperd is shared. Or use --private.".to_owned());
+    }
+    report
 }
 
 /// Hyper checks that stored text is UTF-8 on most ways in, not on all.
@@ -82,5 +102,32 @@ impl From<&ServerError> for ServerReport {
             hint: error.hint().map(str::to_owned),
             position: error.position(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn missing(message: &str, detail: Option<&str>) -> Option<String> {
+        let sqlstate = UNDEFINED_FILE.to_owned();
+        let report = ServerReport {
+            sqlstate,
+            message: message.to_owned(),
+            detail: detail.map(str::to_owned),
+            ..ServerReport::default()
+        };
+        hint_at_relative_path(report).hint
+    }
+
+    #[test]
+    fn a_relative_path_that_is_not_there_has_a_hint_and_an_absolute_one_has_none() {
+        let reading =
+            |path: &str| missing("could not read from external source", Some(&format!("Source: \"{path}\"")));
+
+        assert!(reading("data.csv").is_some_and(|hint| hint.contains("absolute")));
+        assert!(missing("The database \"hyper.file:x.hyper\" could not be created", None).is_some());
+        assert_eq!(reading("/data.csv"), None);
+        assert_eq!(reading("s3://bucket/data.csv"), None);
     }
 }

@@ -65,6 +65,11 @@ impl Server {
         }
     }
 
+    /// Whether other programs use it too.
+    pub(super) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Private(_))
+    }
+
     /// The session was lost, perhaps because hyperd is dead.
     pub(super) fn report_lost(&self) {
         #[cfg(unix)]

@@ -16,6 +16,9 @@ use super::state_folder::StateFolder;
 use crate::hyperd::{Hyperd, Listen, Settings};
 use crate::{Client, Config};
 
+/// A program's own folder means nothing to the others, so a relative path in SQL has to fail, and not to read or write
+/// somewhere else: nobody can make files here.
+const NOWHERE: &str = if cfg!(target_os = "linux") { "/proc" } else { "/" };
 /// The socket's name in the folder of its incarnation.
 const SOCKET: &str = "hyper";
 /// The longest socket path on every Unix, see `hyperd::unix`.
@@ -64,8 +67,7 @@ impl Engine {
         self.folder.create_inner("logs")?;
         // Of its own: what it said last is looked for in the newest file there.
         settings.log_dir = Some(self.folder.create_inner("logs/hyperd")?);
-        // Where the daemon stands: a program's own folder means nothing to the others.
-        settings.working_dir = Some(PathBuf::from("/"));
+        settings.working_dir = Some(PathBuf::from(NOWHERE));
         if let Some(socket) = &self.socket {
             self.folder.create_inner("sockets")?;
             remove_abandoned(&self.folder.path_of("sockets"));

@@ -85,3 +85,15 @@ fn a_hyperd_that_does_not_start_is_everybodys_error_and_leaves_nothing() {
         assert!(said.contains("--private"), "{said}");
     });
 }
+
+#[test]
+fn a_relative_path_in_sql_is_refused_with_a_hint_and_writes_nowhere() {
+    Household::run_alone_or_skip(|household| {
+        let refused = household.run_hyperwire(&["sql", "COPY (SELECT 1) TO 'out.csv' WITH (FORMAT csv)"]);
+
+        let said = complaint(&refused, 1);
+        assert!(said.contains("SQLSTATE 58P01"), "{said}");
+        assert!(said.contains("absolute path"), "{said}");
+        stop(household);
+    });
+}
