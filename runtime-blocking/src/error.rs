@@ -129,3 +129,18 @@ impl From<Fault> for Error {
         Self::Session { fault, source: None }
     }
 }
+
+/// An error and what caused it, in one line, for a person.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}

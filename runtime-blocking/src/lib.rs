@@ -48,7 +48,7 @@ mod transaction;
 pub use cancel::CancelHandle;
 pub use client::Client;
 pub use config::Config;
-pub use error::Error;
+pub use error::{Error, with_causes};
 pub use hyperwire_core as core;
 pub use rows::Rows;
 pub use statement::Statement;

@@ -13,6 +13,8 @@ use hyperwire_blocking::core::wire::Format;
 use hyperwire_blocking::hyperd::{Environment, install, locate};
 use hyperwire_blocking::{Client as Session, Config, Error};
 
+pub(crate) use hyperwire_blocking::with_causes;
+
 use crate::args::SqlArguments;
 use crate::hyperd_command;
 use crate::progress::Shown;
@@ -68,20 +70,6 @@ fn refused_or_lost(error: Error) -> OpenError {
         Some(server) => OpenError::Refused(server.to_string()),
         None => OpenError::Lost(with_causes(&error)),
     }
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// The hyperd on this machine.

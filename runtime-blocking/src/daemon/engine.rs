@@ -14,7 +14,7 @@ use hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
 use super::host;
 use super::state_folder::StateFolder;
 use crate::hyperd::{Hyperd, Listen, Settings};
-use crate::{Client, Config};
+use crate::{Client, Config, with_causes};
 
 /// A program's own folder means nothing to the others, so a relative path in SQL has to fail, and not to read or write
 /// somewhere else: nobody can make files here.
@@ -52,7 +52,7 @@ impl Engine {
         lock: Option<Arc<File>>,
     ) -> Result<(Endpoint, Process, UnixStream), String> {
         let settings = self.settings(lock).map_err(|error| format!("its folders cannot be made: {error}"))?;
-        let hyperd = Hyperd::start(&settings).map_err(|error| sentence(&error))?;
+        let hyperd = Hyperd::start(&settings).map_err(|error| with_causes(&error))?;
         let watch = hyperd.watch().map_err(|error| error.to_string())?;
         let process = host::process(hyperd.pid());
         let endpoint = hyperd.endpoint().clone();
@@ -107,7 +107,7 @@ impl Engine {
         }
         match ended {
             None | Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(sentence(&error)),
+            Some(Err(error)) => Err(with_causes(&error)),
         }
     }
 }
@@ -141,20 +141,6 @@ fn sessions_at(socket: &Path) -> Option<u32> {
 #[cfg(not(target_os = "linux"))]
 fn sessions_at(_: &Path) -> Option<u32> {
     None
-}
-
-/// An error and its causes in one sentence.
-pub(crate) fn sentence(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(all(test, target_os = "linux"))]
