@@ -25,6 +25,7 @@ mod drain;
 mod effect;
 mod engine;
 mod start;
+mod status;
 mod watch;
 
 #[cfg(test)]
@@ -41,8 +42,7 @@ pub use engine::{ENGINE_ANSWERS_WITHIN, ENGINE_HUNG_WITHIN, RESTART_LIMIT, RESTA
 pub use watch::SELF_CHECK;
 
 use crate::control::{
-    Advertised, Details, DrainReason, Incarnation, Lease, LockBody, MAX_NAMED_LEASES, Mutant, Mutation,
-    Phase, Process, Record, Secret, StartReport, Status, StopMode, VERSION,
+    DrainReason, Incarnation, LockBody, Mutant, Mutation, Phase, Process, Secret, StartReport, StopMode,
 };
 use crate::time::Instant;
 use connection::Peer;
@@ -196,51 +196,6 @@ impl Daemon {
     #[must_use]
     pub fn awaits_answer(&self) -> bool {
         self.asked.is_some()
-    }
-
-    /// What the record says of it; `None` before it has a port and hyperd's endpoint is known.
-    #[must_use]
-    pub fn record(&self) -> Option<Record> {
-        let endpoint = self.endpoint.as_ref()?;
-        Some(Record {
-            pid: self.config.process.pid,
-            hyperd_endpoint: endpoint.as_ref().into(),
-            health_port: self.port?,
-            started_at: self.config.started_at.clone(),
-            version: VERSION.into(),
-            advertised: Some(Advertised {
-                incarnation: self.incarnation,
-                generation: self.generation,
-                phase: if self.phase == Phase::EngineUp { Phase::Ready } else { self.phase },
-                host: self.config.host.clone(),
-                auth: Some(self.secret),
-            }),
-        })
-    }
-
-    /// What it answers to STATUS; `None` as long as there is no record.
-    #[must_use]
-    pub fn status(&self, now: Instant) -> Option<Status> {
-        let record = self.record()?;
-        let held =
-            self.peers.iter().filter_map(|(connection, peer)| Some((connection.0, peer.lease.as_ref()?)));
-        let mut leases: Vec<_> = held
-            .map(|(id, held)| Lease {
-                id,
-                client: held.client.as_ref().into(),
-                held_s: (now - held.since).as_secs(),
-            })
-            .collect();
-        let lease_count = leases.len();
-        leases.truncate(MAX_NAMED_LEASES);
-        let details = Details {
-            uptime_s: (now - self.started).as_secs(),
-            engine_pid: self.engine_process.map(|process| process.pid),
-            restarts: self.generation.saturating_sub(1),
-            lease_count,
-            leases,
-        };
-        Some(Status::new(record, Some(details)))
     }
 
     /// When to call [`Self::handle_timeout`], and why.

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::*;
-use crate::control::{Command, LockTry, Mac, Nonce, Owner, Ports, Probe, RecordRead, Reply, Transcript};
+use crate::control::{
+    Command, LockTry, Mac, Nonce, Owner, Ports, Probe, RecordRead, Reply, Status, Transcript,
+};
 
 const ME: Incarnation = Incarnation([1; 16]);
 const SECRET: Secret = Secret([5; 32]);
