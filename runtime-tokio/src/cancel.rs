@@ -18,14 +18,11 @@ use crate::transport::Transport;
 /// [`hyperwire_blocking::CancelHandle`] for tasks: it ends whatever statement of one client runs, which then fails
 /// with SQLSTATE 57014. It owns what it needs, so any task may use it while another waits for the statement.
 #[derive(Clone, Debug)]
-pub struct CancelHandle {
-    config: Config,
-    key: CancelKey,
-}
+pub struct CancelHandle(Config, CancelKey);
 
 impl CancelHandle {
     pub(crate) fn new(config: &Config, key: CancelKey) -> Self {
-        Self { config: config.clone(), key }
+        Self(config.clone(), key)
     }
 
     /// Sends the request over a connection of its own and waits until the server has taken it, at most
@@ -37,13 +34,13 @@ impl CancelHandle {
         let deadline = Transport::now() + CANCEL_TIMEOUT;
         let delivered = timeout_at(deadline.into(), self.deliver(deadline)).await;
         let outcome = delivered.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        outcome.map_err(|source| Error::Connect { endpoint: self.config.endpoint.clone(), source })
+        outcome.map_err(|source| Error::Connect { endpoint: self.0.endpoint.clone(), source })
     }
 
     async fn deliver(&self, deadline: Instant) -> io::Result<()> {
-        let (mut transport, _) = connect(&self.config.endpoint, &self.config.link, deadline).await?;
+        let (mut transport, _) = connect(&self.0.endpoint, &self.0.link, deadline).await?;
         let (mut out, mut answer) = (OutBuf::new(), [0; 16]);
-        out.push(&InitialMessage::CancelRequest(self.key));
+        out.push(&InitialMessage::CancelRequest(self.1));
         while !out.is_empty() {
             let count = when(Ready { writable: true, readable: false }, &mut transport, |transport| {
                 transport.write(out.unsent())
