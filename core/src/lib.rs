@@ -76,6 +76,7 @@ pub mod daemon;
 pub mod election;
 pub mod hyperd;
 pub mod liveness;
+pub mod pool;
 pub mod row;
 pub mod session;
 pub mod statement;

@@ -7,7 +7,9 @@ use hyperwire_core::session::{
     Config, Event, Fault, RequestId, RequestOptions, Session, StatementError, Timer,
 };
 use hyperwire_core::time::{Duration, Instant};
-use hyperwire_core::wire::{BackendMessage, CancelKey, Report, TransactionStatus};
+use hyperwire_core::wire::{
+    BackendMessage, CancelKey, FrontendMessage, ParameterTypes, Report, Target, TransactionStatus,
+};
 
 const KEY: CancelKey = CancelKey { process_id: 0, secret_key: -5 };
 
@@ -184,6 +186,29 @@ fn a_dropped_result_that_arrives_soon_is_not_canceled() {
     world.receive(BackendMessage::CommandComplete("SELECT 0"));
 
     assert_eq!(world.ready_for_query(), [], "nobody listens any more");
+    assert!(world.session.is_idle());
+}
+
+#[test]
+fn a_statement_whose_prepare_was_dropped_is_closed() {
+    let mut world = World::ready();
+    let id = world.session.prepare("SELECT 1", &[], RequestOptions::default(), &mut world.out).unwrap();
+    let asked = String::from_utf8_lossy(&world.sent()).into_owned();
+
+    world.session.abandon(id, world.now, &mut world.out);
+    world.receive(BackendMessage::ParseComplete);
+    world.receive(BackendMessage::ParameterDescription(ParameterTypes::from_be_bytes(&[])));
+    world.receive(BackendMessage::NoData);
+    assert_eq!(world.ready_for_query(), [], "nobody listens any more");
+
+    let mut close = Vec::new();
+    let name = "hyperwire_1";
+    assert!(asked.contains(name), "{asked:?}");
+    FrontendMessage::Close(Target::Statement(name)).encode(&mut close);
+    FrontendMessage::Sync.encode(&mut close);
+    assert_eq!(world.sent(), close);
+    assert_eq!(world.receive(BackendMessage::CloseComplete), []);
+    assert_eq!(world.ready_for_query(), []);
     assert!(world.session.is_idle());
 }
 

@@ -1,16 +1,18 @@
 //! Ending a statement from anywhere.
 
-use std::io;
+use std::io::{self, Read, Write};
 use std::time::Instant;
 
 use hyperwire_core::buffer::OutBuf;
 use hyperwire_core::session::CANCEL_TIMEOUT;
 use hyperwire_core::wire::{CancelKey, InitialMessage};
+use socket2::Socket;
 
+use crate::carrier::Ready;
 use crate::config::Config;
 use crate::error::Error;
 use crate::socket;
-use crate::stream::{Ready, Stream};
+use crate::wait::wait;
 
 /// Asks the server to end whatever statement of one client runs. Any thread may use it, as often as it likes.
 ///
@@ -39,35 +41,37 @@ impl CancelHandle {
 
     fn deliver(&self) -> io::Result<()> {
         let deadline = Instant::now() + CANCEL_TIMEOUT;
-        let (socket, _) = socket::connect(&self.config.endpoint, &self.config.link, deadline)?;
-        let mut stream = Stream::new(socket);
+        let (mut socket, _) = socket::connect(&self.config.endpoint, &self.config.link, deadline)?;
         let mut out = OutBuf::new();
         out.push(&InitialMessage::CancelRequest(self.key));
         while !out.is_empty() {
-            match stream.write(out.unsent()) {
+            match socket.write(out.unsent()) {
                 Ok(count) => out.sent(count),
-                Err(error) => until(&mut stream, Ready::WRITABLE, deadline, error)?,
+                Err(error) => until(&socket, WRITABLE, deadline, error)?,
             }
         }
         // The server closes without a word once it has acted.
         let mut answer = [0; 16];
         loop {
-            match stream.read(&mut answer) {
+            match socket.read(&mut answer) {
                 Ok(0) => return Ok(()),
                 Ok(_) if Instant::now() < deadline => {}
                 Ok(_) => return Err(io::ErrorKind::TimedOut.into()),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
-                Err(error) => until(&mut stream, Ready::READABLE, deadline, error)?,
+                Err(error) => until(&socket, READABLE, deadline, error)?,
             }
         }
     }
 }
 
-fn until(stream: &mut Stream, wanted: Ready, deadline: Instant, error: io::Error) -> io::Result<()> {
+const READABLE: Ready = Ready { readable: true, writable: false };
+const WRITABLE: Ready = Ready { readable: false, writable: true };
+
+fn until(socket: &Socket, wanted: Ready, deadline: Instant, error: io::Error) -> io::Result<()> {
     match error.kind() {
         io::ErrorKind::Interrupted => Ok(()),
         io::ErrorKind::WouldBlock if Instant::now() < deadline => {
-            stream.wait(wanted, Some(deadline)).map(drop)
+            wait(socket, wanted, Some(deadline)).map(drop)
         }
         io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
         _ => Err(error),

@@ -3,24 +3,21 @@
 use std::time::Duration;
 
 use hyperwire_core::row::{Parameters, ToParameter, Type};
-use hyperwire_core::session::{
-    CommandTag, Event, RequestOptions, ServerError, Settings, SqlState, StatementError,
-};
+use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
 
 use crate::cancel::CancelHandle;
+use crate::carrier::{Answer, affected};
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::rows::Rows;
 use crate::socket::LinkReport;
-use crate::statement::{Graveyard, Statement};
+use crate::statement::Statement;
 use crate::transaction::Transaction;
 
 /// How long [`Client::close`] waits for the server to close its end once it has let go of the database: 1 ms is usual.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a dropped transaction may take to roll back.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A connection to Hyper.
 ///
@@ -30,8 +27,6 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Client {
     connection: Connection,
-    graveyard: Graveyard,
-    statement_timeout: Option<Duration>,
 }
 
 impl Client {
@@ -41,8 +36,7 @@ impl Client {
     /// The server cannot be reached or does not answer within [`Config::connect_timeout`], refuses the login or the
     /// database, or asks for what the configuration does not allow.
     pub fn connect(config: Config) -> Result<Self, Error> {
-        let connection = Connection::open(config)?;
-        Ok(Self { connection, graveyard: Graveyard::default(), statement_timeout: None })
+        Connection::open(config).map(|connection| Self { connection })
     }
 
     /// Runs a statement in one round trip and hands out its rows as they come.
@@ -50,9 +44,8 @@ impl Client {
     /// # Errors
     /// The statement failed before its first row, or the connection is lost.
     pub fn query(&mut self, sql: &str) -> Result<Rows<'_>, Error> {
-        let options = self.options()?;
-        let id = self.connection.session.query(sql, options, &mut self.connection.out)?;
-        Rows::start(&mut self.connection, id)
+        let answer = self.connection.ready()?.query(sql)?;
+        Rows::start(&mut self.connection, answer)
     }
 
     /// Like [`Client::query`], with values for `$1`, `$2` ... in the statement.
@@ -60,10 +53,9 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<Rows<'_>, Error> {
-        let (parameters, options) = (Parameters::new(parameters)?, self.options()?);
-        let Connection { session, out, .. } = &mut self.connection;
-        let id = session.query_params(sql, &parameters, None, options, out)?;
-        Rows::start(&mut self.connection, id)
+        let parameters = Parameters::new(parameters)?;
+        let answer = self.connection.ready()?.query_params(sql, &parameters)?;
+        Rows::start(&mut self.connection, answer)
     }
 
     /// Runs a statement to its end and returns how many rows it inserted, updated, deleted or returned.
@@ -71,7 +63,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`].
     pub fn execute(&mut self, sql: &str) -> Result<u64, Error> {
-        self.query(sql)?.finish().map(|tag| affected(tag.as_ref()))
+        self.query(sql)?.finish().map(affected)
     }
 
     /// Like [`Client::execute`], with values for `$1`, `$2` ... in the statement.
@@ -79,7 +71,7 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`].
     pub fn execute_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<u64, Error> {
-        self.query_params(sql, parameters)?.finish().map(|tag| affected(tag.as_ref()))
+        self.query_params(sql, parameters)?.finish().map(affected)
     }
 
     /// Runs statements one after the other and returns what each did. The first that fails ends it.
@@ -108,21 +100,11 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
-        let options = self.options()?;
-        self.close_buried(options)?;
-        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
-        let id = self.connection.session.prepare(sql, &types, options, &mut self.connection.out)?;
-        let mut outcome = None;
-        loop {
-            match self.connection.next_event_of(id)? {
-                Event::Prepared { statement, .. } => {
-                    outcome = Some(Ok(Statement { prepared: *statement, graveyard: self.graveyard.clone() }));
-                }
-                Event::Failed { error, .. } => outcome = Some(Err(error.into())),
-                Event::Finished { .. } => return outcome.unwrap_or(Err(StatementError::NeverSent.into())),
-                _ => {}
-            }
-        }
+        let mut closing = None;
+        self.connection.ready()?;
+        self.connection.until(|carrier| carrier.poll_buried(&mut closing))?;
+        let mut answer = self.connection.carrier.prepare(sql, types)?;
+        self.connection.until(|carrier| answer.poll_prepared(carrier))
     }
 
     /// Runs a prepared statement and hands out its rows as they come.
@@ -134,13 +116,9 @@ impl Client {
         statement: &Statement,
         parameters: &[&dyn ToParameter],
     ) -> Result<Rows<'_>, Error> {
-        if !self.graveyard.is_of(statement) {
-            return Err(Error::ForeignStatement);
-        }
-        let (parameters, options) = (Parameters::new(parameters)?, self.options()?);
-        let Connection { session, out, .. } = &mut self.connection;
-        let id = session.execute(&statement.prepared, &parameters, options, out)?;
-        Rows::start(&mut self.connection, id)
+        let parameters = Parameters::new(parameters)?;
+        let answer = self.connection.ready()?.query_prepared(statement, &parameters)?;
+        Rows::start(&mut self.connection, answer)
     }
 
     /// Runs a prepared statement to its end; see [`Client::execute`].
@@ -152,7 +130,7 @@ impl Client {
         statement: &Statement,
         parameters: &[&dyn ToParameter],
     ) -> Result<u64, Error> {
-        self.query_prepared(statement, parameters)?.finish().map(|tag| affected(tag.as_ref()))
+        self.query_prepared(statement, parameters)?.finish().map(affected)
     }
 
     /// Begins a transaction; it is rolled back unless it is committed.
@@ -160,10 +138,6 @@ impl Client {
     /// # Errors
     /// One is open already, or as for [`Client::query`].
     pub fn transaction(&mut self) -> Result<Transaction<'_>, Error> {
-        if self.connection.session.transaction() != TransactionStatus::Idle {
-            self.connection.catch_up()?;
-            return Err(Error::InTransaction);
-        }
         Transaction::begin(self)
     }
 
@@ -172,16 +146,13 @@ impl Client {
     /// # Errors
     /// It does not answer within `timeout`, or the connection is lost; the client is of no use then.
     pub fn ping(&mut self, timeout: Duration) -> Result<(), Error> {
-        self.connection.catch_up()?;
-        let deadline = self.connection.deadline_in(Some(timeout));
-        let options = RequestOptions::default().deadline(deadline);
-        let id = self.connection.session.sync(options, &mut self.connection.out)?;
-        self.connection.finish(id)
+        let answer = self.connection.ready()?.ping(timeout)?;
+        self.finish(answer).map(drop)
     }
 
     /// Cancels every following statement that runs longer than this. `None`, the default, sets no bound.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
-        self.statement_timeout = timeout;
+        self.connection.carrier.set_statement_timeout(timeout);
     }
 
     /// Something that cancels this client's statements, for another thread to use.
@@ -194,31 +165,31 @@ impl Client {
 
     /// What the server had to say besides results, oldest first: the last 256 notices since the last call.
     pub fn notices(&mut self) -> Vec<ServerError> {
-        self.connection.take_notices()
+        self.connection.carrier.take_notices()
     }
 
     /// Whether a transaction is open.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.connection.session.transaction()
+        self.connection.carrier.session().transaction()
     }
 
     /// What the server reported of itself when the session started.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        self.connection.session.settings()
+        self.connection.carrier.session().settings()
     }
 
     /// What the socket was set up with, and how soon a vanished peer is noticed because of it.
     #[must_use]
     pub fn link(&self) -> &LinkReport {
-        self.connection.link()
+        self.connection.carrier.link()
     }
 
     /// Whether the session is dead.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.connection.session.fault().is_some()
+        self.connection.carrier.session().fault().is_some()
     }
 
     /// Ends the session in good order: rolls back an open transaction, lets go of the database, and waits until the
@@ -232,68 +203,42 @@ impl Client {
     /// The server could not write the database, or the connection was lost before it said that it had: then the file
     /// may lack what was committed.
     pub fn close(mut self) -> Result<(), Error> {
-        if self.transaction_status() != TransactionStatus::Idle {
-            self.roll_back_or_hang_up();
-        }
-        let detached = match self.connection.detach_statement() {
-            Some(sql) => self.execute(&sql).map(drop),
+        self.roll_back_orphan();
+        let detached = match self.connection.carrier.config().session.detach() {
+            Some(sql) => self
+                .connection
+                .ready()?
+                .query(&sql)
+                .and_then(|mut answer| self.connection.until(|carrier| answer.poll_detached(carrier))),
             None => Ok(()),
         };
-        self.connection.close(CLOSE_TIMEOUT)?;
-        match detached {
-            // The caller has detached it before.
-            Err(error) if error.code() == Some(SqlState::INVALID_CATALOG_NAME) => Ok(()),
-            detached => detached,
-        }
+        self.connection.close(CLOSE_TIMEOUT);
+        detached
+    }
+
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
+        let answer = self.connection.ready()?.begin()?;
+        self.finish(answer).map(drop)
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), Error> {
-        let tag = self.query("COMMIT")?.finish()?;
-        // Hyper answers a COMMIT of a failed transaction with ROLLBACK, and no error.
-        match tag {
-            Some(tag) if tag.as_str() == "ROLLBACK" => Err(Error::RolledBack),
-            _ => Ok(()),
-        }
+        let mut answer = self.connection.ready()?.query("COMMIT")?;
+        self.connection.until(|carrier| answer.poll_committed(carrier))
     }
 
-    pub(crate) fn roll_back_or_hang_up(&mut self) {
-        if self.is_closed() {
-            return;
-        }
-        let before = self.statement_timeout.replace(ROLLBACK_TIMEOUT);
-        if self.execute("ROLLBACK").is_err() {
-            // Nobody may go on in a transaction that they believe to be over.
-            self.connection.hang_up();
-        }
-        self.statement_timeout = before;
+    /// If it fails, the session is over, and so every later call fails.
+    pub(crate) fn roll_back_orphan(&mut self) {
+        self.connection.carrier.orphan_transaction();
+        let _ = self.connection.ready();
     }
 
-    fn close_buried(&mut self, options: RequestOptions) -> Result<(), Error> {
-        for name in self.graveyard.take() {
-            let Connection { session, out, .. } = &mut self.connection;
-            let id = session.close_statement(&name, options, out)?;
-            // A statement that the server does not know any more is as good as closed.
-            match self.connection.finish(id) {
-                Ok(()) | Err(Error::Statement(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// What is said about a request that starts now.
-    fn options(&mut self) -> Result<RequestOptions, Error> {
-        self.connection.catch_up()?;
-        Ok(RequestOptions::default().deadline(self.connection.deadline_in(self.statement_timeout)))
+    fn finish(&mut self, mut answer: Answer) -> Result<u64, Error> {
+        self.connection.until(|carrier| answer.poll_finished(carrier)).map(affected)
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.connection.hang_up();
+        self.connection.carrier.hang_up();
     }
-}
-
-fn affected(tag: Option<&CommandTag>) -> u64 {
-    tag.and_then(CommandTag::rows).unwrap_or(0)
 }

@@ -24,10 +24,11 @@
 //!
 //! A [`Client`] is one session, used by one thread at a time. [`Client::query`] streams, [`Client::prepare`] saves
 //! parsing, [`Client::transaction`] rolls back when dropped, a [`CancelHandle`] ends a statement from another thread.
-//! TLS comes with the feature `tls`.
+//! TLS comes with the feature `tls`. Other runtimes share [`carrier`] and [`socket`].
 #![deny(unsafe_code)]
 
 mod cancel;
+pub mod carrier;
 mod client;
 mod config;
 mod connection;
@@ -40,10 +41,10 @@ mod rows;
 pub mod shared;
 pub mod socket;
 mod statement;
-mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transaction;
+mod wait;
 
 pub use cancel::CancelHandle;
 pub use client::Client;

@@ -11,10 +11,14 @@ use hyperwire_core::session::Prepared;
 #[derive(Debug)]
 pub struct Statement {
     pub(crate) prepared: Prepared,
-    pub(crate) graveyard: Graveyard,
+    graveyard: Graveyard,
 }
 
 impl Statement {
+    pub(crate) fn new(prepared: Prepared, graveyard: Graveyard) -> Self {
+        Self { prepared, graveyard }
+    }
+
     /// The columns of its result; `None` if it returns no rows.
     #[must_use]
     pub fn columns(&self) -> Option<&Columns> {
@@ -43,8 +47,8 @@ impl Graveyard {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
     }
 
-    pub(crate) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn dig(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     pub(crate) fn is_of(&self, statement: &Statement) -> bool {

@@ -1,14 +1,13 @@
-//! TLS by rustls, on a socket that does not block.
+//! TLS by rustls, on a transport that does not block.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
-use socket2::Socket;
 
+use crate::carrier::{Ready, Transport};
 use crate::config::Config;
-use crate::stream::Ready;
 
 /// How a server's certificate is judged, and what name it must carry.
 #[derive(Clone, Debug)]
@@ -19,7 +18,7 @@ pub struct TlsConfig {
     pub server_name: ServerName<'static>,
 }
 
-/// A TLS session over somebody else's socket.
+/// A TLS session over somebody else's transport.
 #[derive(Debug)]
 pub(crate) struct TlsStream(Box<ClientConnection>);
 
@@ -36,33 +35,29 @@ impl TlsStream {
         self.0.is_handshaking()
     }
 
-    pub(crate) fn wants_write(&self) -> bool {
-        self.0.wants_write()
+    pub(crate) fn wants(&self) -> Ready {
+        Ready { readable: self.0.wants_read(), writable: self.0.wants_write() }
     }
 
-    /// Whether something was decrypted that nobody has read, of which the socket knows nothing.
+    /// Whether something was decrypted that nobody has read, of which the transport knows nothing.
     pub(crate) fn holds_plaintext(&mut self) -> bool {
         self.0.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
     }
 
-    /// One step of the handshake; says what to wait for.
-    pub(crate) fn handshake(&mut self, socket: &Socket) -> io::Result<Ready> {
-        if let Err(error) = self.flush(socket)
-            && error.kind() != io::ErrorKind::WouldBlock
-        {
-            return Err(error);
-        }
-        if self.0.wants_read() {
-            match self.take_in(socket) {
+    /// One step of the handshake; whether it was the last.
+    pub(crate) fn handshake(&mut self, transport: &mut impl Transport) -> io::Result<bool> {
+        or_later(self.flush(transport))?;
+        if self.0.is_handshaking() && self.0.wants_read() {
+            match self.take_in(transport) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Err(error),
-                _ => {}
+                taken => or_later(taken.map(drop))?,
             }
         }
-        Ok(Ready { readable: self.0.wants_read(), writable: self.0.wants_write() })
+        or_later(self.flush(transport))?;
+        Ok(!self.0.is_handshaking())
     }
 
-    pub(crate) fn read(&mut self, socket: &Socket, space: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, transport: &mut impl Transport, space: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.0.reader().read(space) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -70,29 +65,31 @@ impl TlsStream {
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 outcome => return outcome,
             }
-            self.take_in(socket)?;
+            self.take_in(transport)?;
         }
     }
 
-    pub(crate) fn write(&mut self, socket: &Socket, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.0.writer().write(bytes)?;
-        match self.flush(socket) {
-            Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-            _ if taken == 0 => Err(io::ErrorKind::WouldBlock.into()),
-            _ => Ok(taken),
-        }
+        or_later(self.flush(transport))?;
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
     }
 
-    pub(crate) fn flush(&mut self, socket: &Socket) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, transport: &mut impl Transport) -> io::Result<()> {
         while self.0.wants_write() {
-            self.0.write_tls(&mut &*socket)?;
+            self.0.write_tls(transport)?;
         }
         Ok(())
     }
 
-    fn take_in(&mut self, socket: &Socket) -> io::Result<usize> {
-        let count = self.0.read_tls(&mut &*socket)?;
+    fn take_in(&mut self, transport: &mut impl Transport) -> io::Result<usize> {
+        let count = self.0.read_tls(transport)?;
         self.0.process_new_packets().map_err(io::Error::other)?;
         Ok(count)
     }
+}
+
+/// What cannot be done now will be done when the transport is ready.
+fn or_later(outcome: io::Result<()>) -> io::Result<()> {
+    outcome.or_else(|error| if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) })
 }

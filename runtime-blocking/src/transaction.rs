@@ -17,7 +17,7 @@ pub struct Transaction<'c> {
 
 impl<'c> Transaction<'c> {
     pub(crate) fn begin(client: &'c mut Client) -> Result<Self, Error> {
-        client.execute("BEGIN")?;
+        client.begin()?;
         Ok(Self { client, open: true })
     }
 
@@ -57,7 +57,7 @@ impl DerefMut for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.open {
-            self.client.roll_back_or_hang_up();
+            self.client.roll_back_orphan();
         }
     }
 }

@@ -212,6 +212,18 @@ impl Session {
         })
     }
 
+    /// Puts the closing of a statement in line whose prepare was abandoned. Nobody looks at its answer either.
+    pub(super) fn close_unclaimed(&mut self, name: &str, patience: Option<Instant>) {
+        let mut active = Active::new(RequestId(self.next_id), RequestOptions::default(), steps::CLOSE);
+        self.next_id += 1;
+        active.discard = true;
+        active.patience = patience;
+        let mut bytes = Vec::new();
+        FrontendMessage::Close(Target::Statement(name)).encode(&mut bytes);
+        FrontendMessage::Sync.encode(&mut bytes);
+        self.waiting.push_front(Waiting { active, bytes });
+    }
+
     /// The cheapest round trip: shows that the server answers. Runs nothing.
     ///
     /// # Errors

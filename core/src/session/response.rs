@@ -297,7 +297,13 @@ impl Session {
                 statement.columns = columns;
                 Outcome::Event(Event::Prepared { id: active.id, statement: statement.into() })
             }
-            _ => Outcome::Silent,
+            // Nobody else knows its name.
+            Some(unclaimed) => {
+                let patience = active.patience;
+                self.close_unclaimed(&unclaimed.name, patience);
+                Outcome::Silent
+            }
+            None => Outcome::Silent,
         }
     }
 

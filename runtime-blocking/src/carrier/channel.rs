@@ -1,0 +1,143 @@
+//! The bytes' way: a transport that does not block, plain or under TLS.
+
+use std::io::{self, Read, Write};
+use std::time::Instant;
+
+use crate::config::Config;
+#[cfg(feature = "tls")]
+use crate::tls::TlsStream;
+
+/// A connection to the server that moves bytes without waiting: what is not possible now is
+/// [`io::ErrorKind::WouldBlock`]. A read must ask the system, so that a goodbye is heard that came a moment ago.
+pub trait Transport: Read + Write {
+    /// What time it is by the clock that waits for this.
+    #[must_use]
+    fn now() -> Instant {
+        Instant::now()
+    }
+}
+
+impl Transport for socket2::Socket {}
+
+/// What a transport is ready for, or is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// Bytes, or the end of the file, or an error.
+    pub readable: bool,
+    /// Space for bytes, or an error.
+    pub writable: bool,
+}
+
+/// A transport, and what is around it.
+#[derive(Debug)]
+pub(super) struct Channel<T> {
+    /// `None` once it was closed.
+    transport: Option<T>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsStream>,
+}
+
+impl<T: Transport> Channel<T> {
+    pub(super) fn new(transport: T) -> Self {
+        Self {
+            transport: Some(transport),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    pub(super) fn transport(&mut self) -> io::Result<&mut T> {
+        open(&mut self.transport)
+    }
+
+    /// Reads without waiting; `Ok(0)` is the end of the file.
+    #[inline]
+    pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let transport = open(&mut self.transport)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.read(transport, space);
+        }
+        transport.read(space)
+    }
+
+    /// Writes without waiting.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let transport = open(&mut self.transport)?;
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.write(transport, bytes);
+        }
+        transport.write(bytes)
+    }
+
+    /// Sends what TLS holds back.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.flush(open(&mut self.transport)?);
+        }
+        Ok(())
+    }
+
+    /// Closes the connection: the server is to learn at once that nobody listens any more.
+    pub(super) fn close(&mut self) {
+        self.transport = None;
+    }
+
+    #[cfg(feature = "tls")]
+    pub(super) fn start_tls(&mut self, config: &Config) -> io::Result<()> {
+        self.tls = Some(TlsStream::new(config)?);
+        Ok(())
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(clippy::unused_self, reason = "the same signature with and without TLS")]
+    pub(super) fn start_tls(&mut self, _: &Config) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "this build has no TLS; enable the feature `tls`"))
+    }
+
+    /// Goes on with the handshake as far as that takes no waiting. Whether it is over.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
+    pub(super) fn shake_hands(&mut self) -> io::Result<bool> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.handshake(open(&mut self.transport)?);
+        }
+        Ok(true)
+    }
+
+    /// What the handshake waits for, while there is one.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
+    pub(super) fn handshake(&self) -> Option<Ready> {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = self.tls.as_ref().filter(|tls| tls.is_handshaking()) {
+            return Some(tls.wants());
+        }
+        None
+    }
+
+    /// Whether something was decrypted that nobody has read, of which the transport knows nothing.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
+    pub(super) fn holds_plaintext(&mut self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &mut self.tls {
+            return tls.holds_plaintext();
+        }
+        false
+    }
+
+    /// Whether TLS has something to send.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
+    pub(super) fn holds_back(&self) -> bool {
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &self.tls {
+            return tls.wants().writable;
+        }
+        false
+    }
+}
+
+fn open<T>(transport: &mut Option<T>) -> io::Result<&mut T> {
+    transport.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+}

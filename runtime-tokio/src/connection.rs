@@ -1,0 +1,163 @@
+//! The loop: one session, one socket, and being woken.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyperwire_blocking::carrier::{Carrier, Ready, Transport as _};
+use hyperwire_blocking::{Config, Error};
+use tokio::task::yield_now;
+use tokio::time::{Sleep, sleep_until};
+
+use crate::cancel::CancelHandle;
+use crate::connect::connect;
+use crate::transport::Transport;
+
+/// A CancelRequest on its way. It is kept here and not in the future that waits for it, which may be dropped.
+type Delivery = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Tokio's timers reach two years; one that fires early changes nothing.
+const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How often a client may find its socket ready before other tasks have a turn. Each time brings up to 256 KiB, of which
+/// tokio's own budget of 128 would be too much.
+const LONGEST_TURN: u32 = 8;
+
+/// A session and what waits for it.
+pub(crate) struct Connection {
+    pub(crate) carrier: Carrier<Transport>,
+    /// Only ever reached through `&mut`: the mutex makes a client `Sync`, and is never locked.
+    delivery: Mutex<Option<Delivery>>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// How often in a row there was nothing to wait for.
+    turn: u32,
+}
+
+impl Connection {
+    pub(crate) async fn open(config: Config) -> Result<Self, Error> {
+        let epoch = Transport::now();
+        let deadline = Carrier::<Transport>::connect_deadline(&config, epoch);
+        let connected = connect(&config.endpoint, &config.link, deadline).await;
+        let (transport, link) =
+            connected.map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
+        let carrier = Carrier::start(config, transport, link, epoch)?;
+        let mut connection = Self { carrier, delivery: Mutex::new(None), timer: None, turn: 0 };
+        connection.until(Carrier::poll_started).await?;
+        Ok(connection)
+    }
+
+    /// Waits until a request can be sent.
+    pub(crate) async fn ready(&mut self) -> Result<&mut Carrier<Transport>, Error> {
+        self.until(Carrier::poll_ready).await?;
+        Ok(&mut self.carrier)
+    }
+
+    /// Waits for what `step` polls.
+    pub(crate) async fn until<R>(
+        &mut self,
+        mut step: impl FnMut(&mut Carrier<Transport>) -> Poll<Result<R, Error>>,
+    ) -> Result<R, Error> {
+        poll_fn(|cx| self.poll_until(cx, &mut step)).await
+    }
+
+    /// [`Connection::until`], for those who poll.
+    #[inline]
+    pub(crate) fn poll_until<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut step: impl FnMut(&mut Carrier<Transport>) -> Poll<Result<R, Error>>,
+    ) -> Poll<Result<R, Error>> {
+        loop {
+            if let Poll::Ready(outcome) = step(&mut self.carrier) {
+                if outcome.is_err() && self.carrier.session().fault().is_some() {
+                    // There is nothing left to cancel.
+                    *self.delivery() = None;
+                }
+                return Poll::Ready(outcome);
+            }
+            if self.turn == LONGEST_TURN {
+                self.turn = 0;
+                // It wakes this task behind the others, and behind what the system has for them.
+                ready!(pin!(yield_now()).poll(cx));
+            }
+            let waited = self.poll_wait(cx);
+            self.turn = if waited.is_ready() { self.turn + 1 } else { 0 };
+            ready!(waited)?;
+        }
+    }
+
+    /// Ends the session; what the server still has to say, or that it is lost, is of no interest.
+    pub(crate) async fn close(&mut self, bound: Duration) {
+        self.carrier.start_close(bound);
+        let _ = self.until(|carrier| carrier.poll_closed().map(Ok)).await;
+    }
+
+    pub(crate) fn cancel_handle(&self) -> Option<CancelHandle> {
+        Some(CancelHandle::new(self.carrier.config(), self.carrier.session().cancel_key()?))
+    }
+
+    /// Sends what is to be sent, and is ready when something happened. Reading never waits for writing, nor either for
+    /// the delivery of a cancel.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.carrier.take_cancel().is_some() {
+            self.start_delivery();
+        }
+        let delivery = self.delivery();
+        if delivery.as_mut().is_some_and(|delivery| delivery.as_mut().poll(cx).is_ready()) {
+            *delivery = None;
+            self.carrier.cancel_delivered();
+            return Poll::Ready(Ok(()));
+        }
+        self.carrier.try_write()?;
+        let wants = self.carrier.wants();
+        if wants.at_once {
+            return Poll::Ready(self.carrier.carry(wants.ready));
+        }
+        let ready = match self.carrier.transport().and_then(|socket| socket.poll_ready(cx, wants.ready)) {
+            Ok(ready) => ready,
+            Err(error) => return Poll::Ready(Err(self.carrier.link_lost(error))),
+        };
+        if ready == Ready::default() && !self.is_time(cx, wants.deadline) {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.carrier.carry(ready))
+    }
+
+    fn start_delivery(&mut self) {
+        let handle = self.cancel_handle();
+        // The session bounds the wait for its effect, whatever comes of it.
+        *self.delivery() = Some(Box::pin(async move {
+            if let Some(handle) = handle {
+                let _ = handle.cancel().await;
+            }
+        }));
+    }
+
+    fn delivery(&mut self) -> &mut Option<Delivery> {
+        self.delivery.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the deadline has passed. The clock decides; the timer only wakes.
+    fn is_time(&mut self, cx: &mut Context<'_>, deadline: Option<Instant>) -> bool {
+        let Some(deadline) = deadline else { return false };
+        let now = Transport::now();
+        if deadline <= now {
+            return true;
+        }
+        let deadline = deadline.min(now + LONGEST_SLEEP).into();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        timer.as_mut().poll(cx).is_ready()
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("carrier", &self.carrier).finish_non_exhaustive()
+    }
+}
