@@ -23,7 +23,7 @@
 //! connection.demand(request, u64::MAX);
 //!
 //! let mut sum = 0;
-//! while !connection.is_closed() {
+//! 'open: loop {
 //!     while let Some(event) = connection.poll_event()? {
 //!         match event {
 //!             Event::Row(_) => connection.for_each_row(|row| {
@@ -32,6 +32,7 @@
 //!             })?,
 //!             Event::Failed { error, .. } => return Err(error.into()),
 //!             Event::Finished { .. } => connection.close(),
+//!             Event::Closed => break 'open,
 //!             _ => {}
 //!         }
 //!     }

@@ -17,6 +17,7 @@ impl Connection {
         self.deliver();
         self.dial();
         if let Some(error) = self.failed.take() {
+            self.due = false;
             return Err(error);
         }
         if self.is_handshaking() {
@@ -64,6 +65,7 @@ impl Connection {
                 self.give_up(&source);
                 let endpoint = self.config.endpoint.clone();
                 self.failed = Some(Error::Connect { endpoint, source });
+                self.due = true;
             }
         }
     }

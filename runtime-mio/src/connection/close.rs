@@ -48,6 +48,8 @@ impl Connection {
     pub fn close(&mut self) {
         self.due = true;
         self.closing.get_or_insert(Closing { next: Step::Rollback, request: None, failed: None });
+        // A session that is dead says so to whoever polls.
+        while self.go_on_closing().unwrap_or(false) {}
     }
 
     /// Takes the next step, if it is time; whether it did.

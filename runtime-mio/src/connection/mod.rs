@@ -153,14 +153,15 @@ impl Connection {
     }
 
     /// When to call [`Self::on_timeout`] if no event comes before: a time that has passed, when there is more to do right
-    /// now. `None` when the connection is over.
+    /// now. `None` when only readiness is waited for, or demand, and when the connection is over. Nothing comes of one that is
+    /// over any more: a poll without another reason to end would wait for ever.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
+        if matches!(self.link, Link::Gone) {
+            return self.failed.as_ref().map(|_| self.clock.past());
+        }
         if self.due || self.can_move() {
             return Some(self.clock.past());
-        }
-        if matches!(self.link, Link::Gone) {
-            return None;
         }
         let dialing = if let Link::Dialing(dial) = &self.link { Some(dial.deadline()) } else { None };
         let delivery = self.delivery.as_ref().map(Delivery::deadline);
@@ -177,6 +178,10 @@ impl Connection {
     pub fn poll_event(&mut self) -> Result<Option<Event>, Error> {
         if let Some(event) = self.early.pop_front() {
             return Ok(Some(event));
+        }
+        if let Some(error) = self.failed.take() {
+            self.due = false;
+            return Err(error);
         }
         loop {
             match self.session.poll(&mut self.input, &mut self.out, self.now) {
