@@ -91,23 +91,32 @@ fn fifty_sessions_run_at_once_and_none_gets_the_answer_of_another(
 /// A server that never pauses would keep the embedder in its events for ever, if there were no turns.
 #[test]
 fn a_session_that_is_flooded_leaves_others_their_turn() {
-    let over = Latch::new("the other session was served");
+    let (on, over) = (Latch::new("the flood is on"), Latch::new("the other session was served"));
     let server = serve(Listen::tcp(), {
         let over = over.clone();
         move |session| {
             let received = session.expect_named("Query")?;
             if format!("{received:?}").contains("quiet") {
+                session.stall(&on)?;
                 session.send_rows(&texts(&["served"]))?;
                 session.ready(TransactionStatus::Idle)?;
                 return session.expect(&FrontendMessage::Terminate);
             }
             session.send_bytes(texts(&[]).description())?;
             let start = Instant::now();
-            while !over.is_released() {
+            for sent in 0.. {
+                if over.is_released() {
+                    break;
+                }
+                // More than all buffers between them: the client reads.
+                if sent == 200 {
+                    on.release();
+                }
                 if start.elapsed() > LONG {
                     return Err("the other session is not served".into());
                 }
-                match session.send_row_repeatedly(&[Some(&[b'x'; 1000])], 1_000) {
+                // Small rows take longer to be looked at than to be sent: it never runs dry.
+                match session.send_row_repeatedly(&[Some(b"x")], 10_000) {
                     // The test is over, and the client gone.
                     Err(Failure::Io { .. }) if over.is_released() => break,
                     sent => sent?,
@@ -130,12 +139,14 @@ fn a_session_that_is_flooded_leaves_others_their_turn() {
 
     let (mut floods, mut served) = (0_u64, false);
     let bound = Instant::now() + LONG;
-    // The flood is on before the quiet one counts.
-    while !served || floods < 1_000 {
-        assert!(Instant::now() < bound, "served: {served}, {floods} rows of the flood");
+    while !served {
+        assert!(Instant::now() < bound, "not served, behind {floods} rows of the flood");
+        let before = floods;
         while let Some(event) = many.connections[0].poll_event().expect("it floods") {
             floods += u64::from(matches!(event, Event::Row(_)));
         }
+        // A turn is 16 reads of at most 256 KiB, and a row has 12 bytes.
+        assert!(floods - before <= (16 * (256 << 10)) / 12 + 1, "{} rows in one turn", floods - before);
         while let Some(event) = many.connections[1].poll_event().expect("it lives") {
             served |= matches!(event, Event::Finished { .. });
         }
