@@ -6,7 +6,7 @@ use hyperwire_core::control::Process;
 
 /// Names this machine, its boot and its network, so that a record from elsewhere is not taken for one whose ports can be
 /// reached from here. Containers that share a state folder have networks of their own.
-pub(crate) fn name() -> String {
+pub fn name() -> String {
     let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let network = fs::read_link("/proc/thread-self/ns/net").unwrap_or_default();

@@ -30,6 +30,16 @@ mod system_error;
 mod timestamp;
 mod worker;
 
+/// For runtimes that hold an election of their own: what it asks of the system besides waiting.
+pub mod ground {
+    pub use super::host::name as host_name;
+    pub use super::owner::of_peer as owner_of_peer;
+    pub use super::port::NoAnswer;
+    pub use super::spawn::spawn;
+    pub use super::state_folder::StateFolder;
+    pub use super::system_error::system_error;
+}
+
 pub use look::{Answers, Sight, StopError, Stopped, look, look_at_port, stop};
 pub use place::Place;
 pub use serve::{Daemon, RunError, Settings, StopHandle};

@@ -4,8 +4,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use hyperwire_core::control::Owner;
 
-/// Asks the system: Linux knows, elsewhere nobody does.
-pub(crate) fn of_peer(stream: &TcpStream) -> Owner {
+/// Whose process is at the other end. Asks the system: Linux knows, elsewhere nobody does.
+pub fn of_peer(stream: &TcpStream) -> Owner {
     match (stream.peer_addr(), stream.local_addr()) {
         (Ok(SocketAddr::V4(peer)), Ok(SocketAddr::V4(own))) => look_up(peer, own),
         _ => Owner::Unknown,

@@ -55,8 +55,9 @@ impl Place {
         self.log_folder().join("daemon.log")
     }
 
-    /// The state folder as the machines know it.
-    pub(crate) fn text(&self) -> Option<&str> {
+    /// The state folder as the machines know it; `None` if its path is not UTF-8.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
         Path::to_str(&self.state_folder)
     }
 

@@ -19,24 +19,52 @@ pub(crate) struct Link {
     decoder: LineDecoder,
 }
 
-/// Why there is no answer.
+/// Why a port gave no answer, as an election takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoAnswer {
+pub enum NoAnswer {
     /// Not one of this protocol, or the end of the connection.
     Foreign,
+    /// Nobody listens.
     Refused,
+    /// Nothing came in time.
     Silent,
+    /// This system could not even ask.
     Error(SystemError),
+}
+
+impl From<NoAnswer> for Probe {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Foreign => Self::Foreign,
+            NoAnswer::Refused => Self::Refused,
+            NoAnswer::Silent => Self::Silent,
+            NoAnswer::Error(error) => Self::Error(error),
+        }
+    }
+}
+
+impl From<NoAnswer> for Greeting {
+    fn from(none: NoAnswer) -> Self {
+        match none {
+            NoAnswer::Foreign => Self::Foreign,
+            NoAnswer::Refused => Self::Refused,
+            NoAnswer::Silent => Self::Silent,
+            NoAnswer::Error(error) => Self::Error(error),
+        }
+    }
+}
+
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        no_answer(error)
+    }
 }
 
 /// Asks PING and STATUS.
 pub(crate) fn probe(port: u16) -> Probe {
     match ask_for_record(port) {
         Ok((record, owner)) => Probe::Daemon { record: record.into(), owner },
-        Err(NoAnswer::Foreign) => Probe::Foreign,
-        Err(NoAnswer::Refused) => Probe::Refused,
-        Err(NoAnswer::Silent) => Probe::Silent,
-        Err(NoAnswer::Error(error)) => Probe::Error(error),
+        Err(none) => none.into(),
     }
 }
 
@@ -58,10 +86,7 @@ pub(crate) fn hello(port: u16) -> (Greeting, Option<Link>) {
     });
     match greeted {
         Ok((greeting, link)) => (greeting, Some(link)),
-        Err(NoAnswer::Foreign) => (Greeting::Foreign, None),
-        Err(NoAnswer::Refused) => (Greeting::Refused, None),
-        Err(NoAnswer::Silent) => (Greeting::Silent, None),
-        Err(NoAnswer::Error(error)) => (Greeting::Error(error), None),
+        Err(none) => (none.into(), None),
     }
 }
 

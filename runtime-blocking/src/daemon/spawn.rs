@@ -12,8 +12,11 @@ use crate::hyperd::wait_for_exit;
 const DETACHING: Duration = Duration::from_secs(10);
 
 /// Runs the command, whose standard output is the pipe, so that nobody has to wait for its end: the shell between is
-/// its parent, and ends at once.
-pub(crate) fn spawn(command: &[OsString], place: &Place) -> io::Result<PipeReader> {
+/// its parent, and ends at once. This waits for that, at most 10 s.
+///
+/// # Errors
+/// What the system says; `TimedOut` when it starts no process for so long.
+pub fn spawn(command: &[OsString], place: &Place) -> io::Result<PipeReader> {
     let (reader, writer) = io::pipe()?;
     let mut shell = Command::new("/bin/sh");
     // In a shell without job control what runs in the background ignores Ctrl-C and reads nothing (POSIX). It is to

@@ -20,14 +20,16 @@ const FOLDER_MODE: u32 = 0o700;
 /// would. The group is the user's own on most systems.
 const OTHERS_WRITE: u32 = 0o002;
 
-/// The state folder.
+/// The state folder: its locks and its record. Nothing here waits for anybody.
 #[derive(Clone, Debug)]
-pub(crate) struct StateFolder {
+pub struct StateFolder {
     path: PathBuf,
 }
 
 impl StateFolder {
-    pub(crate) fn new(path: &Path) -> Self {
+    /// The one at this path, which need not exist.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
         Self { path: path.to_path_buf() }
     }
 
@@ -47,7 +49,9 @@ impl StateFolder {
         Ok(path)
     }
 
-    pub(crate) fn read_record(&self) -> RecordRead {
+    /// Reads the record.
+    #[must_use]
+    pub fn read_record(&self) -> RecordRead {
         match read(&self.path.join(RECORD)) {
             Ok(text) => Record::parse(&text)
                 .map_or(RecordRead::Unreadable, |record| RecordRead::Found(Arc::new(record))),
@@ -78,7 +82,8 @@ impl StateFolder {
     }
 
     /// Tries an exclusive lock without waiting. The file is kept open by whoever gets it.
-    pub(crate) fn try_lock(&self, name: &str) -> (LockTry, Option<File>) {
+    #[must_use]
+    pub fn try_lock(&self, name: &str) -> (LockTry, Option<File>) {
         match self.lock(name) {
             Ok(Some(file)) => {
                 let body = body_of(&file).map(Arc::new);
@@ -104,7 +109,8 @@ impl StateFolder {
     }
 
     /// Whether somebody holds the lock. Changes nothing, creates nothing.
-    pub(crate) fn test_lock(&self, name: &str) -> LockTest {
+    #[must_use]
+    pub fn test_lock(&self, name: &str) -> LockTest {
         let file = match File::open(self.path.join(name)) {
             Ok(file) => file,
             Err(error) => {

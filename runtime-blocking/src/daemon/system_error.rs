@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 
 use hyperwire_core::control::SystemError;
 
-pub(crate) fn system_error(error: &io::Error) -> SystemError {
+/// What a failed system call means to a decision.
+pub fn system_error(error: &io::Error) -> SystemError {
     match error.kind() {
         ErrorKind::PermissionDenied => SystemError::Permission,
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SystemError::NoSpace,

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use hyperwire_core::control::{
     Command, DAEMON_LOCK, LineDecoder, Record, SPAWN_LOCK, StartReport, SystemError,
 };
-use hyperwire_core::election::{Answer, Config, Effect, Election, ElectionError, Event, Phase};
+use hyperwire_core::election::{Answer, Effect, Election, ElectionError, Event, Phase};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::{JoinError, Settings};
-use crate::daemon::{self, Clock, Link, Place, StateFolder, host_name, system_error};
+use crate::daemon::{self, Clock, Link, Place, StateFolder, system_error};
 
 /// How long the end of the thread is waited for: it may be waiting for an answer.
 const ENDING: Duration = Duration::from_secs(3);
@@ -50,14 +50,7 @@ struct State {
 impl Driver {
     pub(super) fn start(settings: Settings) -> Result<Self, JoinError> {
         let place = &settings.place;
-        let text = place.text().filter(|_| place.state_folder.is_absolute());
-        let text = text.ok_or_else(|| JoinError::StateFolder { path: place.state_folder.clone() })?;
-        let mut seed = [0; 8];
-        getrandom::fill(&mut seed).map_err(std::io::Error::from)?;
-        let mut config = Config::new(text, &host_name(), &settings.client, u64::from_ne_bytes(seed));
-        config.ports = place.ports;
-        config.deadline = settings.deadline;
-        let mut election = Election::new(config);
+        let mut election = Election::new(settings.election()?);
         let clock = Clock::start();
         election.start(clock.now());
         let (wake, woken) = UnixStream::pair()?;

@@ -31,7 +31,7 @@ use hyperwire_core::control::Record;
 use hyperwire_core::election;
 use hyperwire_core::hyperd::{Endpoint, EndpointError};
 
-use crate::daemon::Place;
+use crate::daemon::{Place, host_name};
 use crate::{Client, Config};
 use driver::Driver;
 
@@ -87,6 +87,22 @@ impl Settings {
             deadline: Duration::from_secs(90),
             command: Box::new(move || Ok(command.clone())),
         }
+    }
+
+    /// What an election is to be told of them.
+    ///
+    /// # Errors
+    /// The state folder is of no use as a path, or the system gives no random bits.
+    pub fn election(&self) -> Result<election::Config, JoinError> {
+        let place = &self.place;
+        let text = place.text().filter(|_| place.state_folder.is_absolute());
+        let text = text.ok_or_else(|| JoinError::StateFolder { path: place.state_folder.clone() })?;
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(std::io::Error::from)?;
+        let mut config = election::Config::new(text, &host_name(), &self.client, u64::from_ne_bytes(seed));
+        config.ports = place.ports;
+        config.deadline = self.deadline;
+        Ok(config)
     }
 }
 

@@ -89,7 +89,7 @@ fn connect_tcp(address: SocketAddr, policy: &LinkPolicy, deadline: Instant) -> i
 
 /// A local port from the ephemeral range on which nobody listens may be given to the very socket that connects to it,
 /// which then meets itself (simultaneous open, RFC 9293 section 3.5).
-fn is_connected_to_itself(socket: &Socket) -> io::Result<bool> {
+pub(super) fn is_connected_to_itself(socket: &Socket) -> io::Result<bool> {
     Ok(socket.local_addr()?.as_socket() == socket.peer_addr()?.as_socket())
 }
 

@@ -1,0 +1,41 @@
+//! The machines' time, and the embedder's.
+
+use std::time::{Duration, Instant as SystemInstant};
+
+use hyperwire_core::time::Instant;
+
+/// Counts from when something began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    epoch: SystemInstant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { epoch: SystemInstant::now() }
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        self.at(SystemInstant::now())
+    }
+
+    pub(crate) fn at(self, time: SystemInstant) -> Instant {
+        Instant::EPOCH + time.saturating_duration_since(self.epoch)
+    }
+
+    /// When that is; `None` for what is too far away to come.
+    pub(crate) fn system(self, at: Instant) -> Option<SystemInstant> {
+        self.epoch.checked_add(Duration::from_nanos(at.as_nanos()))
+    }
+
+    /// A time that has passed: whoever waits until then does not wait.
+    pub(crate) fn past(self) -> SystemInstant {
+        self.epoch
+    }
+
+    /// What took this long did not happen, as far as deadlines go.
+    #[cfg(unix)]
+    pub(crate) fn leave_out(&mut self, time: Duration) {
+        self.epoch += time;
+    }
+}

@@ -1,0 +1,141 @@
+//! The end in good order.
+
+use std::time::{Duration, Instant};
+
+use hyperwire_blocking::Error;
+use hyperwire_core::session::{Event as SessionEvent, RequestId, RequestOptions, SqlState, StatementError};
+use hyperwire_core::wire::TransactionStatus;
+
+use super::Connection;
+use crate::event::Event;
+
+/// How long the rollback of a transaction that is open may take.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the server may take to close its end once it has let go of the database: 1 ms is usual.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(super) struct Closing {
+    next: Step,
+    /// The last one of its own.
+    request: Option<RequestId>,
+    /// Why the database may lack what was committed.
+    failed: Option<Error>,
+}
+
+/// What comes next, once no request is open.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Rollback,
+    Detach,
+    Terminate,
+    /// The server closes its end, until then.
+    Goodbye(Instant),
+    /// The embedder is told.
+    Tell,
+    Nothing,
+}
+
+impl Connection {
+    /// Begins to end the session in good order: waits for open requests, rolls back an open transaction, lets go of the
+    /// database, says goodbye, and waits until the server has closed its end. [`Event::Closed`] says when that is done:
+    /// then what was committed is in the file, unless another session still has the database open.
+    ///
+    /// That takes as long as open requests take ([cancel](Self::cancel) or [abandon](Self::abandon) them first) and as
+    /// the file takes to be written, which a [statement timeout](Self::set_statement_timeout) bounds; the rest takes at
+    /// most 25 s. [`Self::poll_event`] fails if the server could not write the database, or the connection was lost
+    /// before it said that it had.
+    pub fn close(&mut self) {
+        self.due = true;
+        self.closing.get_or_insert(Closing { next: Step::Rollback, request: None, failed: None });
+        // A session that is dead says so to whoever polls.
+        while self.go_on_closing().unwrap_or(false) {}
+    }
+
+    /// Takes the next step, if it is time; whether it did.
+    pub(super) fn go_on_closing(&mut self) -> Result<bool, Error> {
+        let Some(closing) = &mut self.closing else { return Ok(false) };
+        if let Step::Goodbye(deadline) = closing.next
+            && deadline <= Instant::now()
+        {
+            self.end_closing();
+            return Ok(false);
+        }
+        if !self.session.is_idle() {
+            return Ok(false);
+        }
+        match closing.next {
+            Step::Rollback => {
+                closing.next = Step::Detach;
+                if self.session.transaction() != TransactionStatus::Idle {
+                    let deadline = self.clock.now() + ROLLBACK_TIMEOUT;
+                    let options = RequestOptions::default().deadline(Some(deadline));
+                    closing.request = Some(self.session.query("ROLLBACK", options, &mut self.out)?);
+                }
+            }
+            Step::Detach => {
+                closing.next = Step::Terminate;
+                if let Some(sql) = self.config.session.detach() {
+                    let id = self.session.query(&sql, self.options(), &mut self.out)?;
+                    self.closing.as_mut().map(|closing| closing.request.insert(id));
+                }
+            }
+            Step::Terminate => {
+                self.session.terminate(&mut self.out);
+                closing.next = Step::Goodbye(Instant::now() + GOODBYE_TIMEOUT);
+            }
+            Step::Goodbye(_) | Step::Tell | Step::Nothing => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.is_some()
+    }
+
+    pub(super) fn is_saying_goodbye(&self) -> bool {
+        matches!(&self.closing, Some(Closing { next: Step::Goodbye(_), .. }))
+    }
+
+    /// The server has closed its end, or was given the time to.
+    pub(super) fn end_closing(&mut self) {
+        self.hang_up();
+        if let Some(closing) = &mut self.closing {
+            closing.next = Step::Tell;
+        }
+    }
+
+    pub(super) fn say_closed(&mut self) -> Result<Option<Event>, Error> {
+        match &mut self.closing {
+            Some(Closing { next: next @ Step::Tell, failed, .. }) => {
+                *next = Step::Nothing;
+                failed.take().map_or(Ok(Some(Event::Closed)), Err)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether the event is about a request of the closing, which nobody else knows.
+    pub(super) fn is_of_closing(&mut self, event: &SessionEvent) -> bool {
+        let Some(closing) = &mut self.closing else { return false };
+        let is_own = closing.request.is_some() && event.request() == closing.request;
+        if is_own
+            && let SessionEvent::Failed { error, .. } = event
+            && !is_detached_already(error)
+        {
+            closing.failed = Some(error.clone().into());
+        }
+        is_own
+    }
+}
+
+impl Closing {
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        if let Step::Goodbye(deadline) = self.next { Some(deadline) } else { None }
+    }
+}
+
+/// Whether the embedder has detached the database before.
+fn is_detached_already(error: &StatementError) -> bool {
+    matches!(error, StatementError::Server(error) if error.code() == SqlState::INVALID_CATALOG_NAME)
+}

@@ -1,0 +1,321 @@
+//! One session, one socket, and an embedder who waits for it.
+
+mod cancel;
+mod carry;
+mod close;
+mod request;
+
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+use hyperwire_blocking::socket::LinkReport;
+use hyperwire_blocking::{Config, Error};
+use hyperwire_core::buffer::{InBuf, OutBuf};
+use hyperwire_core::row::Row;
+use hyperwire_core::session::{Event as SessionEvent, Fault, RequestId, Session, Settings};
+use hyperwire_core::time::Instant as SessionTime;
+use hyperwire_core::wire::TransactionStatus;
+use mio::{Registry, Token};
+
+use crate::channel::Channel;
+use crate::clock::Clock;
+use crate::dial::Dial;
+use crate::event::{Event, Owner};
+use cancel::Delivery;
+use close::Closing;
+
+/// Reads that one [`Connection::on_ready`] or [`Connection::on_timeout`] is good for, of at most 256 KiB each: then it
+/// is the turn of other connections, and [`Connection::deadline`] says to come back at once.
+const READS_A_TURN: u32 = 16;
+
+/// Longer than anybody waits, and short enough for every clock to be added to.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A connection to Hyper that never waits: the embedder does, for [readiness](Self::on_ready) and for
+/// [time](Self::deadline), and takes out [events](Self::poll_event).
+///
+/// Requests may be given at any time, also before the connection is there; they are run one after the other. Rows come
+/// only while there is [demand](Self::demand) for them: one that nobody asks for stays in the server, which waits.
+///
+/// The rule for embedders: after anything was called, call [`Self::poll_event`] until it returns `None`, then wait until
+/// [`Self::deadline`] at most.
+///
+/// When it is dropped between requests, it says goodbye as far as that takes no waiting.
+#[derive(Debug)]
+pub struct Connection {
+    session: Session,
+    input: InBuf,
+    out: OutBuf,
+    link: Link,
+    registry: Registry,
+    token: Token,
+    config: Config,
+    clock: Clock,
+    /// The time as of the last turn or read. Reading the clock for every row would cost more than the row.
+    now: SessionTime,
+    ready: Ready,
+    /// That are left of this turn.
+    reads: u32,
+    /// Something was called since [`Connection::poll_event`] last had nothing more to say.
+    due: bool,
+    delivery: Option<Delivery>,
+    closing: Option<Closing>,
+    statement_timeout: Option<Duration>,
+    /// What was heard before a request was given, and not told yet.
+    early: VecDeque<Event>,
+    /// Requests whose rows nobody wants to see.
+    rowless: Vec<RequestId>,
+    owner: Owner,
+    /// What ended the connection, until it was said.
+    failed: Option<Error>,
+    /// What the system said when the connection was lost.
+    lost: Option<io::Error>,
+}
+
+#[derive(Debug)]
+enum Link {
+    Dialing(Box<Dial>),
+    Up(Channel, Box<LinkReport>),
+    Gone,
+}
+
+/// What the socket may be ready for: what its last event said and nothing has disproved yet.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    readable: bool,
+    writable: bool,
+}
+
+impl Connection {
+    /// How many tokens a connection takes, counted from the one it is given: one for its session, one for the
+    /// CancelRequests that it sends over a connection of their own.
+    pub const TOKENS: usize = 2;
+
+    /// Begins to connect, to log in, and to open the database if one is named. [`Event::Ready`] says when that is done.
+    /// It takes at most [`Config::connect_timeout`] or the session's own bound for its start-up, whichever is shorter,
+    /// both counted from here.
+    ///
+    /// Sockets are registered with `registry` under [`Self::TOKENS`] tokens from `first` on.
+    ///
+    /// # Errors
+    /// A configuration that cannot be sent; no random bytes; a host name other than `localhost`, since looking one up
+    /// may wait: then set [`Config::endpoint`] to the address. That nobody listens is said by [`Self::poll_event`].
+    pub fn connect(mut config: Config, registry: &Registry, first: Token) -> Result<Self, Error> {
+        let failed = |source| Error::Connect { endpoint: config.endpoint.clone(), source };
+        let (clock, mut out) = (Clock::start(), OutBuf::new());
+        let bound = config.session.startup_timeout.min(config.connect_timeout).min(FOR_EVER);
+        let dial = Dial::start(&config, first, clock.past() + bound).map_err(failed)?;
+        let registry = registry.try_clone().map_err(failed)?;
+        config.session.startup_timeout = bound;
+        let session = Session::start(config.session.clone(), nonce()?, SessionTime::EPOCH, &mut out)?;
+        Ok(Self {
+            session,
+            input: InBuf::new(),
+            out,
+            link: Link::Dialing(dial.into()),
+            registry,
+            token: first,
+            config,
+            clock,
+            now: SessionTime::EPOCH,
+            ready: Ready { readable: false, writable: false },
+            reads: READS_A_TURN,
+            due: true,
+            delivery: None,
+            closing: None,
+            statement_timeout: None,
+            early: VecDeque::new(),
+            rowless: Vec::new(),
+            owner: Owner::default(),
+            failed: None,
+            lost: None,
+        })
+    }
+
+    /// Takes an event of the poll; those with foreign tokens are ignored, and one that came for nothing does no harm.
+    pub fn on_ready(&mut self, event: &mio::event::Event) {
+        if event.token() == self.token {
+            self.ready.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
+            self.ready.writable |= event.is_writable() || event.is_write_closed() || event.is_error();
+        } else if event.token() != self.cancel_token() {
+            return;
+        }
+        self.begin_turn(self.clock.now());
+    }
+
+    /// Says what time it is. Early and repeated calls change nothing.
+    pub fn on_timeout(&mut self, now: Instant) {
+        self.begin_turn(self.clock.at(now));
+        // What the link says of its end says more than the session can.
+        self.dial();
+        self.session.handle_timeout(self.now);
+    }
+
+    /// When to call [`Self::on_timeout`] if no event comes before: a time that has passed, when there is more to do right
+    /// now. `None` when only readiness is waited for, or demand, and when the connection is over. Nothing comes of one that is
+    /// over any more: a poll without another reason to end would wait for ever.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        if matches!(self.link, Link::Gone) {
+            return self.failed.as_ref().map(|_| self.clock.past());
+        }
+        if self.due || self.can_move() {
+            return Some(self.clock.past());
+        }
+        let dialing = if let Link::Dialing(dial) = &self.link { Some(dial.deadline()) } else { None };
+        let delivery = self.delivery.as_ref().map(Delivery::deadline);
+        let closing = self.closing.as_ref().and_then(Closing::deadline);
+        let session = self.session.deadline().and_then(|(at, _)| self.clock.system(at));
+        [dialing, delivery, closing, session].into_iter().flatten().min()
+    }
+
+    /// The next thing that happened. `None` until there is more readiness, more time, or more demand.
+    ///
+    /// # Errors
+    /// The connection could not be made or is lost; it says so every time from then on.
+    #[inline]
+    pub fn poll_event(&mut self) -> Result<Option<Event>, Error> {
+        if let Some(event) = self.early.pop_front() {
+            return Ok(Some(event));
+        }
+        if let Some(error) = self.failed.take() {
+            self.due = false;
+            return Err(error);
+        }
+        loop {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(SessionEvent::Row(id))) if self.rowless.is_empty() => {
+                    return Ok(Some(Event::Row(id)));
+                }
+                Ok(Some(event)) => {
+                    if let Some(event) = self.take(event)? {
+                        return Ok(Some(event));
+                    }
+                }
+                Ok(None) => {
+                    if self.carry()? || self.go_on_closing()? {
+                        continue;
+                    }
+                    self.due = false;
+                    return self.say_closed();
+                }
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+    }
+
+    /// The row that the last event announced. It borrows the connection's buffer.
+    #[inline]
+    #[must_use]
+    pub fn row(&self) -> Option<Row<'_>> {
+        self.session.row(&self.input)
+    }
+
+    /// Calls `each` with the row that the last event announced and with all behind it that are here and wanted, up to
+    /// the first that it fails on: the fastest way to read many. What comes behind them the next event says.
+    ///
+    /// # Errors
+    /// What `each` returns; the row that it failed on counts as taken.
+    pub fn for_each_row<E>(&mut self, each: impl FnMut(Row<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.due = true;
+        self.session.each_row(&mut self.input, each)
+    }
+
+    /// Whether a transaction is open, as of the last finished request.
+    #[must_use]
+    pub fn transaction_status(&self) -> TransactionStatus {
+        self.session.transaction()
+    }
+
+    /// What the server reported of itself when the session started.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        self.session.settings()
+    }
+
+    /// What the socket was set up with, and how soon a vanished peer is noticed because of it; `None` without a
+    /// connection.
+    #[must_use]
+    pub fn link(&self) -> Option<&LinkReport> {
+        if let Link::Up(_, report) = &self.link { Some(report) } else { None }
+    }
+
+    /// Whether no request is open or in line, and the session is ready for one.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.session.is_idle()
+    }
+
+    /// Whether the connection is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.link, Link::Gone)
+    }
+
+    fn begin_turn(&mut self, now: SessionTime) {
+        self.now = self.now.max(now);
+        self.reads = READS_A_TURN;
+        self.due = true;
+    }
+
+    fn cancel_token(&self) -> Token {
+        Token(self.token.0 + 1)
+    }
+
+    /// Does what an event asks of the driver; gives back what is for the embedder.
+    fn take(&mut self, event: SessionEvent) -> Result<Option<Event>, Error> {
+        if self.is_of_closing(&event) {
+            return Ok(None);
+        }
+        Ok(Some(match event {
+            SessionEvent::StartTls => {
+                self.start_tls()?;
+                return Ok(None);
+            }
+            SessionEvent::SendCancel(key) => {
+                self.start_delivery(key);
+                return Ok(None);
+            }
+            SessionEvent::Columns { id, .. } | SessionEvent::Row(id) if self.rowless.contains(&id) => {
+                return Ok(None);
+            }
+            SessionEvent::Ready => Event::Ready,
+            SessionEvent::Columns { id, columns } => Event::Columns { id, columns },
+            SessionEvent::Row(id) => Event::Row(id),
+            SessionEvent::Complete { id, tag } => Event::Complete { id, tag },
+            SessionEvent::Empty(id) => Event::Empty(id),
+            SessionEvent::Prepared { id, statement } => {
+                Event::Prepared { id, statement: self.owner.statement(statement) }
+            }
+            SessionEvent::Failed { id, error } => Event::Failed { id, error },
+            SessionEvent::Finished { id, transaction } => {
+                self.rowless.retain(|rowless| *rowless != id);
+                Event::Finished { id, transaction }
+            }
+            SessionEvent::Notice(notice) => Event::Notice(notice),
+            SessionEvent::Pulse => Event::Pulse,
+            // COPY is refused by the session unless a request asks for it, and none here does.
+            _ => return Ok(None),
+        }))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.session.is_idle() {
+            self.session.terminate(&mut self.out);
+            self.ready.writable = true;
+            self.write();
+        }
+    }
+}
+
+fn nonce() -> Result<[u8; 18], Error> {
+    let mut nonce = [0; 18];
+    let filled = getrandom::fill(&mut nonce);
+    filled.map(|()| nonce).map_err(|error| Error::Session {
+        fault: Fault::Closed,
+        source: Some(io::Error::other(format!("the system has no random bytes: {error}"))),
+    })
+}

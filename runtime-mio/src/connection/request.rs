@@ -1,0 +1,156 @@
+//! What an embedder asks for. Everything here returns at once; events say what came of it.
+
+use std::time::Duration;
+
+use hyperwire_blocking::Error;
+use hyperwire_core::row::{Parameters, ToParameter, Type};
+use hyperwire_core::session::{Fault, Misuse, RequestId, RequestOptions};
+
+use super::Connection;
+use crate::event::Statement;
+
+impl Connection {
+    /// Runs a statement in one round trip. Its rows come when there is [demand](Self::demand) for them.
+    ///
+    /// # Errors
+    /// The statement cannot be sent, or the connection is over. Nothing was sent then.
+    pub fn query(&mut self, sql: &str) -> Result<RequestId, Error> {
+        let options = self.begin_request()?;
+        Ok(self.session.query(sql, options, &mut self.out)?)
+    }
+
+    /// Like [`Self::query`], with values for `$1`, `$2` ... in the statement.
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<RequestId, Error> {
+        let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
+        Ok(self.session.query_params(sql, &parameters, None, options, &mut self.out)?)
+    }
+
+    /// Runs a statement whose rows nobody wants to see: no [`Event::Row`](crate::Event::Row) and no
+    /// [`Event::Columns`](crate::Event::Columns) comes of it, and it needs no demand.
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn execute(&mut self, sql: &str) -> Result<RequestId, Error> {
+        self.query(sql).map(|id| self.without_rows(id))
+    }
+
+    /// Like [`Self::execute`], with values for `$1`, `$2` ... in the statement.
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn execute_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<RequestId, Error> {
+        self.query_params(sql, parameters).map(|id| self.without_rows(id))
+    }
+
+    /// Prepares a statement; [`Event::Prepared`](crate::Event::Prepared) brings it. `types` says what its `$1`, `$2` ...
+    /// are, one each; values must then be of exactly that type, or text. Hyper infers [`Type::Numeric`], because it would
+    /// round to whole numbers what is declared so.
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<RequestId, Error> {
+        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
+        let options = self.begin_request()?;
+        Ok(self.session.prepare(sql, &types, options, &mut self.out)?)
+    }
+
+    /// Runs a prepared statement; see [`Self::query`].
+    ///
+    /// # Errors
+    /// As for [`Self::query`]; a statement of another connection; another number of parameters than it has.
+    pub fn query_prepared(
+        &mut self,
+        statement: &Statement,
+        parameters: &[&dyn ToParameter],
+    ) -> Result<RequestId, Error> {
+        self.check_owner(statement)?;
+        let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
+        Ok(self.session.execute(statement.prepared(), &parameters, options, &mut self.out)?)
+    }
+
+    /// Runs a prepared statement whose rows nobody wants to see; see [`Self::execute`].
+    ///
+    /// # Errors
+    /// As for [`Self::query_prepared`].
+    pub fn execute_prepared(
+        &mut self,
+        statement: &Statement,
+        parameters: &[&dyn ToParameter],
+    ) -> Result<RequestId, Error> {
+        self.query_prepared(statement, parameters).map(|id| self.without_rows(id))
+    }
+
+    /// Makes the server forget a prepared statement.
+    ///
+    /// # Errors
+    /// As for [`Self::query`]; a statement of another connection.
+    pub fn close_statement(&mut self, statement: &Statement) -> Result<RequestId, Error> {
+        self.check_owner(statement)?;
+        let options = self.begin_request()?;
+        Ok(self.session.close_statement(statement.prepared().name(), options, &mut self.out)?)
+    }
+
+    /// Shows that the server answers, by its cheapest round trip. If it does not within `timeout`, the connection is
+    /// given up.
+    ///
+    /// # Errors
+    /// The connection is over.
+    pub fn ping(&mut self, timeout: Duration) -> Result<RequestId, Error> {
+        self.begin_request()?;
+        let options = RequestOptions::default().deadline(Some(self.clock.now() + timeout));
+        Ok(self.session.sync(options, &mut self.out)?)
+    }
+
+    /// Asks for this many more rows of a request; `u64::MAX` for all of them.
+    pub fn demand(&mut self, id: RequestId, rows: u64) {
+        self.due = true;
+        self.session.demand(id, rows);
+    }
+
+    /// Whether rows are held back for want of demand.
+    #[must_use]
+    pub fn wants_demand(&self) -> bool {
+        self.session.wants_demand()
+    }
+
+    /// Forgets a request, of which no event comes any more. One that was not sent is not; what is left of an answer is
+    /// thrown away, and if that is much, or takes long, the server is told to stop.
+    pub fn abandon(&mut self, id: RequestId) {
+        self.due = true;
+        self.rowless.retain(|rowless| *rowless != id);
+        self.session.abandon(id, self.clock.now(), &mut self.out);
+    }
+
+    /// Cancels every following statement that takes longer than this, waiting in line included. `None`, the default,
+    /// sets no bound.
+    pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
+        self.statement_timeout = timeout;
+    }
+
+    /// What is said about a request that starts now.
+    pub(super) fn options(&self) -> RequestOptions {
+        RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.clock.now() + timeout))
+    }
+
+    fn begin_request(&mut self) -> Result<RequestOptions, Error> {
+        if self.is_closing() {
+            return Err(Misuse::Dead(Fault::Closed).into());
+        }
+        self.catch_up()?;
+        self.due = true;
+        Ok(self.options())
+    }
+
+    fn without_rows(&mut self, id: RequestId) -> RequestId {
+        self.session.demand(id, u64::MAX);
+        self.rowless.push(id);
+        id
+    }
+
+    fn check_owner(&self, statement: &Statement) -> Result<(), Error> {
+        if self.owner.owns(statement) { Ok(()) } else { Err(Error::ForeignStatement) }
+    }
+}

@@ -1,0 +1,199 @@
+//! Effects out, answers in.
+
+use std::time::Instant;
+
+use hyperwire_blocking::daemon::ground::{NoAnswer, spawn, system_error};
+use hyperwire_core::control::{Command, DAEMON_LOCK, Nonce, Probe, Reply, SPAWN_LOCK, Status, SystemError};
+use hyperwire_core::election::{Answer, Effect, Greeting};
+use mio::Token;
+
+use super::Election;
+use super::exchange::Exchange;
+use super::report::ReportPipe;
+
+/// What each token is for, counted from the first.
+const EXCHANGE: usize = 0;
+const HEARTBEAT: usize = 1;
+const LINK: usize = 2;
+const REPORT: usize = 3;
+
+/// Lines that are taken from a daemon, before others get their turn.
+const LINES_AT_ONCE: u32 = 16;
+
+/// What the exchange under way is for.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    Probe,
+    Hello(Nonce),
+}
+
+impl Election {
+    /// Does everything that takes no waiting.
+    pub(super) fn carry(&mut self) {
+        self.machine.handle_timeout(self.clock.now());
+        let mut lines = LINES_AT_ONCE;
+        loop {
+            while let Some(effect) = self.machine.poll_effect() {
+                if let Some(answer) = self.carry_out(effect) {
+                    self.machine.handle_answer(answer, self.clock.now());
+                }
+            }
+            if !(self.take_answer() || self.take_line(&mut lines) || self.take_report()) {
+                break;
+            }
+        }
+        if self.heartbeat.as_mut().is_some_and(|heartbeat| heartbeat.advance().is_some()) {
+            // Whether it was heard makes no difference: the next search will tell.
+            self.heartbeat = None;
+        }
+    }
+
+    /// Undoes what was done for a search that is given up.
+    pub(super) fn undo(&mut self) {
+        while let Some(effect) = self.machine.poll_effect() {
+            if matches!(effect, Effect::Say(_) | Effect::HangUp | Effect::Unlock) {
+                self.carry_out(effect);
+            }
+        }
+    }
+
+    /// Carries out, or begins to; gives the answer if there is one already.
+    fn carry_out(&mut self, effect: Effect) -> Option<Answer> {
+        match effect {
+            Effect::ReadRecord => return Some(Answer::Record(self.folder.read_record())),
+            Effect::TestLock => return Some(Answer::DaemonLock(self.folder.test_lock(DAEMON_LOCK))),
+            Effect::TryLock => {
+                let (tried, file) = self.folder.try_lock(SPAWN_LOCK);
+                self.spawn_lock = file;
+                return Some(Answer::SpawnLock(tried));
+            }
+            Effect::Spawn => return Some(Answer::Spawned(self.spawn())),
+            Effect::Probe { port } => {
+                self.exchange = Some((Purpose::Probe, self.open(port, &Command::Ping, EXCHANGE)));
+            }
+            Effect::Hello { port } => {
+                let mut nonce = Nonce([0; 16]);
+                if getrandom::fill(&mut nonce.0).is_err() {
+                    return Some(Answer::Hello(Greeting::Error(SystemError::Exhausted)));
+                }
+                let exchange = self.open(port, &Command::Hello { nonce }, EXCHANGE);
+                self.exchange = Some((Purpose::Hello(nonce), exchange));
+            }
+            Effect::Heartbeat { port } => {
+                self.heartbeat = Some(self.open(port, &Command::Heartbeat, HEARTBEAT));
+            }
+            Effect::Say(command) => {
+                if let Some(link) = &mut self.link {
+                    // Whether it could be sent, reading tells.
+                    link.say(&command);
+                    let _ = link.flush();
+                }
+            }
+            Effect::HangUp => self.link = None,
+            Effect::Unlock => {
+                if let Some(file) = self.spawn_lock.take() {
+                    // Closing would do, unless another thread has just copied the descriptor into a child.
+                    let _ = file.unlock();
+                }
+            }
+            // Of a later core; the election's deadline ends what depends on it.
+            _ => {}
+        }
+        None
+    }
+
+    fn open(&self, port: u16, command: &Command, token: usize) -> Exchange {
+        Exchange::start(port, command, &self.registry, self.token(token))
+    }
+
+    fn token(&self, number: usize) -> Token {
+        Token(self.first.0 + number)
+    }
+
+    fn spawn(&mut self) -> Result<(), SystemError> {
+        self.report = None;
+        let began = Instant::now();
+        let command = (self.command)();
+        // Fetching hyperd takes as long as it takes; the election's time is for the election.
+        self.clock.leave_out(began.elapsed());
+        self.refused = command.as_ref().err().cloned();
+        let command = command.map_err(|_| SystemError::NotFound)?;
+        let started = spawn(&command, &self.place)
+            .and_then(|reader| ReportPipe::new(reader, &self.registry, self.token(REPORT)));
+        self.report = Some(started.map_err(|error| system_error(&error))?);
+        Ok(())
+    }
+
+    /// Goes on with the exchange that the machine waits for; whether it is over.
+    fn take_answer(&mut self) -> bool {
+        let Some((purpose, mut exchange)) = self.exchange.take() else { return false };
+        let answer = match (&purpose, exchange.advance()) {
+            (_, None) => None,
+            (Purpose::Probe, Some(Ok(Reply::Pong { .. }))) => {
+                exchange.ask(&Command::Status);
+                self.exchange = Some((purpose, exchange));
+                return true;
+            }
+            (Purpose::Probe, Some(answer)) => Some(Answer::Probe(judge(answer, &exchange))),
+            (Purpose::Hello(_), Some(Err(none))) => Some(Answer::Hello(none.into())),
+            (&Purpose::Hello(nonce), Some(Ok(reply))) => {
+                self.keep(exchange);
+                let answer = Answer::Hello(Greeting::Reply { nonce, reply });
+                self.machine.handle_answer(answer, self.clock.now());
+                return true;
+            }
+        };
+        match answer {
+            Some(answer) => self.machine.handle_answer(answer, self.clock.now()),
+            None => self.exchange = Some((purpose, exchange)),
+        }
+        self.exchange.is_none()
+    }
+
+    /// The connection of a HELLO that was answered is the link from now on.
+    fn keep(&mut self, exchange: Exchange) {
+        let token = self.token(LINK);
+        self.link = exchange.into_line();
+        // If that fails, the machine's own deadline for the next line ends what depends on it.
+        self.link.as_mut().map(|link| link.move_to(&self.registry, token));
+    }
+
+    /// Takes the next line from the daemon, or its end; whether there was one.
+    fn take_line(&mut self, left: &mut u32) -> bool {
+        let Some(link) = &mut self.link else { return false };
+        if *left == 0 {
+            self.due = true;
+            return false;
+        }
+        *left -= 1;
+        match link.advance() {
+            Ok(None) => return false,
+            Ok(Some(reply)) => self.machine.handle_line(&reply, self.clock.now()),
+            Err(_) => {
+                self.link = None;
+                self.machine.handle_hangup(self.clock.now());
+            }
+        }
+        true
+    }
+
+    /// Takes the word of a daemon that was started; whether there was one.
+    fn take_report(&mut self) -> bool {
+        let Some(report) = self.report.as_mut().and_then(ReportPipe::advance) else { return false };
+        self.report = None;
+        self.machine.handle_report(report, self.clock.now());
+        true
+    }
+}
+
+/// What a port is that answered PING, and STATUS if it said PONG.
+fn judge(answer: Result<Reply, NoAnswer>, exchange: &Exchange) -> Probe {
+    match answer {
+        Ok(Reply::Status(json)) => match Status::parse(json.as_bytes()) {
+            Ok(status) => Probe::Daemon { record: status.record.into(), owner: exchange.owner() },
+            Err(_) => Probe::Foreign,
+        },
+        Ok(_) => Probe::Foreign,
+        Err(none) => none.into(),
+    }
+}

@@ -1,0 +1,73 @@
+//! # hyperwire-mio
+//!
+//! A client of Hyper for programs that own their loop: no executor, no thread, nothing that waits. The embedder has a
+//! [`mio::Poll`]; a [`Connection`] takes its events and the time, and gives out what happened. What to send, what an
+//! answer means, when to give up and whose fault it is are the business of `hyperwire-core`, whose types this crate hands
+//! out (as [`core`]).
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use hyperwire_blocking::hyperd::{Environment, Hyperd, Settings, locate_or_install};
+//! use hyperwire_mio::{Config, Connection, Event};
+//! use mio::{Events, Poll, Token};
+//!
+//! // A hyperd of our own: found on this machine, or fetched once, and gone when it is dropped.
+//! let found = locate_or_install(&Environment::of_this_process(), &mut |_| std::ops::ControlFlow::Continue(()))?;
+//! let hyperd = Hyperd::start(&Settings::new(found.path))?;
+//!
+//! let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(64));
+//! let config = Config::new(hyperd.endpoint().clone(), "tableau_internal_user");
+//! let mut connection = Connection::connect(config, poll.registry(), Token(0))?;
+//! let request = connection.query("SELECT i FROM generate_series(1, 1000) s(i)")?;
+//! connection.demand(request, u64::MAX);
+//!
+//! let mut sum = 0;
+//! 'open: loop {
+//!     while let Some(event) = connection.poll_event()? {
+//!         match event {
+//!             Event::Row(_) => connection.for_each_row(|row| {
+//!                 sum += row.get::<i32>(0)?;
+//!                 Ok::<_, hyperwire_mio::Error>(())
+//!             })?,
+//!             Event::Failed { error, .. } => return Err(error.into()),
+//!             Event::Finished { .. } => connection.close(),
+//!             Event::Closed => break 'open,
+//!             _ => {}
+//!         }
+//!     }
+//!     let now = Instant::now();
+//!     poll.poll(&mut events, connection.deadline().map(|at| at.saturating_duration_since(now)))?;
+//!     events.iter().for_each(|event| connection.on_ready(event));
+//!     connection.on_timeout(Instant::now());
+//! }
+//! assert_eq!(sum, 500_500);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | | |
+//! |---|---|
+//! | [`Connection`] | one session with Hyper |
+//! | [`Election`] | a share in the one hyperd of a user's programs (Unix) |
+//!
+//! Any number of both live in one poll; each takes a few consecutive tokens. A program with many keeps a map from token
+//! to connection and hands each event to its own; `examples/hundred_sessions.rs` is one. TLS comes with the feature `tls`.
+#![forbid(unsafe_code)]
+
+mod channel;
+mod clock;
+mod connection;
+mod dial;
+#[cfg(unix)]
+mod election;
+mod event;
+#[cfg(feature = "tls")]
+mod tls;
+mod transport;
+
+pub use connection::Connection;
+#[cfg(unix)]
+pub use election::Election;
+pub use event::{Event, Statement};
+pub use hyperwire_blocking::{Config, Error};
+pub use hyperwire_core as core;

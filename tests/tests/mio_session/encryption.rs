@@ -1,0 +1,107 @@
+//! TLS, whose every byte goes through the poll too.
+
+use std::sync::Arc;
+
+use hyperwire_blocking::tls::TlsConfig;
+use hyperwire_mio::core::session::{Fault, Tls};
+use hyperwire_mio::core::wire::TransactionStatus;
+use hyperwire_mio::{Config, Error};
+use hyperwire_tests::scripted::{Auth, Listen, Server, TlsIdentity};
+use rstest::rstest;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::{Loop, SHORT, serve_proof, texts};
+
+#[rstest]
+fn a_server_with_tls_is_talked_to_through_it(
+    #[values(Tls::Prefer, Tls::Require)] tls: Tls,
+    #[values(Listen::tcp, Listen::unix)] listen: fn() -> Listen,
+) {
+    let (identity, sql) = (TlsIdentity::new(), format!("select '{}'", "x".repeat(8 << 20)));
+    let server = listen().serve({
+        let (identity, sql) = (identity.clone(), sql.clone());
+        move |session| {
+            session.accept_tls(&identity)?;
+            session.accept_startup(Auth::Trust)?;
+            session.expect_query(&sql)?;
+            session.send_bytes(texts(&[]).description())?;
+            session.send_row_repeatedly(&[Some(&[b'x'; 1000])], 5_000)?;
+            session.complete("SELECT 5000")?;
+            session.ready(TransactionStatus::Idle)?;
+            serve_proof(session)
+        }
+    });
+    let mut embedder = Loop::new();
+    let mut connection =
+        embedder.connected_with(&server, |config| trust(config, tls, &identity, "localhost"));
+
+    let id = connection.query(&sql).unwrap();
+    let outcome = embedder.finish(&mut connection, id).unwrap();
+
+    assert_eq!(outcome.values.len(), 5_000);
+    assert!(outcome.values.iter().all(|value| value.len() == 1_000));
+    embedder.shows_that_it_is_usable(&mut connection);
+    drop(connection);
+    server.finish().unwrap();
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let identity = TlsIdentity::new();
+    let server = Server::tcp({
+        let identity = identity.clone();
+        move |session| {
+            session.accept_tls(&identity)?;
+            session.expect_client_to_give_up()
+        }
+    });
+    let mut embedder = Loop::new();
+    let mut connection =
+        embedder.connect(&server, |config| trust(config, Tls::Require, &identity, "elsewhere"));
+
+    let error = embedder.next(&mut connection).expect_err("the names differ");
+
+    assert!(matches!(error, Error::Tls(_)), "{error:?}");
+    assert!(connection.is_closed());
+    server.finish().unwrap();
+}
+
+#[test]
+fn a_server_that_stalls_or_ends_within_the_handshake_is_given_up() {
+    let server = Server::tcp(|session| {
+        session.expect_ssl_request()?;
+        session.send_bytes(b"S")?;
+        if session.number() == 0 {
+            return session.expect_client_to_give_up();
+        }
+        session.half_close()
+    });
+    let identity = TlsIdentity::new();
+    let mut embedder = Loop::new();
+    let mut stalled = embedder.connect(&server, |config| {
+        trust(config, Tls::Require, &identity, "localhost");
+        config.connect_timeout = SHORT;
+    });
+    let fault = embedder.fault(&mut stalled);
+    let mut ended = embedder.connect(&server, |config| trust(config, Tls::Require, &identity, "localhost"));
+    let error = embedder.next(&mut ended).expect_err("the server ends");
+
+    assert!(matches!(fault, Fault::Deadline(_)), "{fault:?}");
+    assert!(
+        matches!(&error, Error::Tls(source) if source.kind() == std::io::ErrorKind::UnexpectedEof),
+        "{error:?}"
+    );
+    server.finish().unwrap();
+}
+
+fn trust(config: &mut Config, tls: Tls, identity: &TlsIdentity, name: &'static str) {
+    let mut roots = RootCertStore::empty();
+    roots.add(identity.certificate().clone()).expect("a certificate");
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.session.tls = tls;
+    config.tls = Some(TlsConfig {
+        client: Arc::new(client),
+        server_name: ServerName::try_from(name).expect("a name"),
+    });
+}
