@@ -127,6 +127,19 @@ fn a_request_in_line_is_canceled_without_being_sent() {
 }
 
 #[test]
+fn a_cancel_behind_a_passed_deadline_leaves_the_deadline_the_reason() {
+    let mut world = World::ready();
+    let id = world.query(in_one_second());
+    world.sleep_until(Timer::Statement);
+
+    world.session.cancel(id, world.now);
+
+    assert!(world.session.deadline().is_some_and(|(at, timer)| at > world.now && timer == Timer::CancelGrace));
+    assert_eq!(world.events(), [], "it is canceled once");
+    assert_eq!(world.fails_with("57014"), [Event::Failed { id, error: StatementError::DeadlineExceeded }]);
+}
+
+#[test]
 fn a_passed_deadline_cancels_and_is_told_as_such() {
     let mut world = World::ready();
     let id = world.query(in_one_second());
