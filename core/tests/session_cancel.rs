@@ -226,6 +226,24 @@ fn a_statement_whose_prepare_was_dropped_is_closed() {
 }
 
 #[test]
+fn the_closing_of_a_dropped_prepare_is_not_canceled_and_yet_bounded() {
+    let mut world = World::ready();
+    let id = world.session.prepare("SELECT 1", &[], RequestOptions::default(), &mut world.out).unwrap();
+    world.session.abandon(id, world.now, &mut world.out);
+    assert_eq!(world.sleep_until(Timer::Abandon), [Event::SendCancel(KEY)], "the prepare is slow");
+    world.session.cancel_delivered(&mut world.out);
+    world.receive(BackendMessage::ParseComplete);
+    world.receive(BackendMessage::ParameterDescription(ParameterTypes::from_be_bytes(&[])));
+    world.receive(BackendMessage::NoData);
+
+    assert_eq!(world.ready_for_query(), [], "the cancel came too late");
+
+    let (at, timer) = world.session.deadline().expect("the wait for CloseComplete is bounded");
+    assert_eq!(timer, Timer::CancelGrace);
+    assert!(at > world.now, "nothing is to be canceled at once");
+}
+
+#[test]
 fn a_dropped_result_that_keeps_the_server_busy_is_canceled() {
     let mut world = World::ready();
     let id = world.query(RequestOptions::default());

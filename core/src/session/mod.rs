@@ -241,7 +241,7 @@ impl Session {
                     Some(login) => {
                         self.on_login_message(login, message, out)?.map_or(Outcome::Silent, Outcome::Event)
                     }
-                    None => self.on_response(message, out)?,
+                    None => self.on_response(message, now, out)?,
                 },
             }
         };
