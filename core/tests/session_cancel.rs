@@ -134,7 +134,9 @@ fn a_cancel_behind_a_passed_deadline_leaves_the_deadline_the_reason() {
 
     world.session.cancel(id, world.now);
 
-    assert!(world.session.deadline().is_some_and(|(at, timer)| at > world.now && timer == Timer::CancelGrace));
+    assert!(
+        world.session.deadline().is_some_and(|(at, timer)| at > world.now && timer == Timer::CancelGrace)
+    );
     assert_eq!(world.events(), [], "it is canceled once");
     assert_eq!(world.fails_with("57014"), [Event::Failed { id, error: StatementError::DeadlineExceeded }]);
 }
