@@ -127,6 +127,21 @@ fn a_request_in_line_is_canceled_without_being_sent() {
 }
 
 #[test]
+fn a_cancel_behind_a_passed_deadline_leaves_the_deadline_the_reason() {
+    let mut world = World::ready();
+    let id = world.query(in_one_second());
+    world.sleep_until(Timer::Statement);
+
+    world.session.cancel(id, world.now);
+
+    assert!(
+        world.session.deadline().is_some_and(|(at, timer)| at > world.now && timer == Timer::CancelGrace)
+    );
+    assert_eq!(world.events(), [], "it is canceled once");
+    assert_eq!(world.fails_with("57014"), [Event::Failed { id, error: StatementError::DeadlineExceeded }]);
+}
+
+#[test]
 fn a_passed_deadline_cancels_and_is_told_as_such() {
     let mut world = World::ready();
     let id = world.query(in_one_second());
@@ -210,6 +225,24 @@ fn a_statement_whose_prepare_was_dropped_is_closed() {
     assert_eq!(world.receive(BackendMessage::CloseComplete), []);
     assert_eq!(world.ready_for_query(), []);
     assert!(world.session.is_idle());
+}
+
+#[test]
+fn the_closing_of_a_dropped_prepare_is_not_canceled_and_yet_bounded() {
+    let mut world = World::ready();
+    let id = world.session.prepare("SELECT 1", &[], RequestOptions::default(), &mut world.out).unwrap();
+    world.session.abandon(id, world.now, &mut world.out);
+    assert_eq!(world.sleep_until(Timer::Abandon), [Event::SendCancel(KEY)], "the prepare is slow");
+    world.session.cancel_delivered(&mut world.out);
+    world.receive(BackendMessage::ParseComplete);
+    world.receive(BackendMessage::ParameterDescription(ParameterTypes::from_be_bytes(&[])));
+    world.receive(BackendMessage::NoData);
+
+    assert_eq!(world.ready_for_query(), [], "the cancel came too late");
+
+    let (at, timer) = world.session.deadline().expect("the wait for CloseComplete is bounded");
+    assert_eq!(timer, Timer::CancelGrace);
+    assert!(at > world.now, "nothing is to be canceled at once");
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod network;
 #[cfg(target_os = "linux")]
 pub mod real_hyperd;
 pub mod scripted;
+pub mod simulation;
 
 /// README's example is compiled and run.
 #[cfg(doctest)]

@@ -12,8 +12,8 @@ use crate::time::{Duration, Instant};
 /// server close. That takes 1 ms, and longer only when the server is out of reach or hung.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Who wants a statement to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Who wants a statement to end. Of several, the last in this list counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CancelReason {
     /// The caller, who waits for what the server says to it.
     Caller,
@@ -90,7 +90,7 @@ impl Session {
     fn start_cancel(&mut self, reason: CancelReason, now: Instant) {
         let Some(active) = &mut self.active else { return };
         let first = active.cancel.is_none();
-        active.cancel = Some(reason);
+        active.cancel = active.cancel.max(Some(reason));
         if reason != CancelReason::Caller && active.grace.is_none() {
             active.grace = Some(now + self.config.cancel_grace);
         }

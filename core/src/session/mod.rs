@@ -241,7 +241,7 @@ impl Session {
                     Some(login) => {
                         self.on_login_message(login, message, out)?.map_or(Outcome::Silent, Outcome::Event)
                     }
-                    None => self.on_response(message, out)?,
+                    None => self.on_response(message, now, out)?,
                 },
             }
         };
@@ -293,9 +293,12 @@ impl Session {
     }
 
     /// Appends Terminate: the session wants nothing any more, and the driver closes the connection once it is written.
+    /// Before the StartupMessage the protocol has no goodbye, and nothing is appended.
     pub fn terminate(&mut self, out: &mut OutBuf) {
         if !matches!(self.phase, Phase::Dead(_) | Phase::Closing) {
-            FrontendMessage::Terminate.encode(out.queue());
+            if !matches!(self.phase, Phase::TlsAnswer | Phase::TlsHandshake) {
+                FrontendMessage::Terminate.encode(out.queue());
+            }
             self.phase = Phase::Closing;
             self.active = None;
             self.waiting.clear();

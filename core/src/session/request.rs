@@ -212,12 +212,16 @@ impl Session {
         })
     }
 
-    /// Puts the closing of a statement in line whose prepare was abandoned. Nobody looks at its answer either.
-    pub(super) fn close_unclaimed(&mut self, name: &str, patience: Option<Instant>) {
+    /// Puts the closing of a statement in line whose prepare was abandoned. Nobody looks at its answer either. It runs
+    /// nothing that could be canceled; only the grace bounds it.
+    pub(super) fn close_unclaimed(&mut self, name: &str, now: Instant) {
         let mut active = Active::new(RequestId(self.next_id), RequestOptions::default(), steps::CLOSE);
         self.next_id += 1;
         active.discard = true;
-        active.patience = patience;
+        let patience = now + self.config.abandon_patience;
+        active.patience = Some(patience);
+        active.cancel = Some(CancelReason::Abandoned);
+        active.grace = Some(patience + self.config.cancel_grace);
         let mut bytes = Vec::new();
         FrontendMessage::Close(Target::Statement(name)).encode(&mut bytes);
         FrontendMessage::Sync.encode(&mut bytes);

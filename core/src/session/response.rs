@@ -103,6 +103,7 @@ impl Session {
     pub(super) fn on_response(
         &mut self,
         message: BackendMessage<'_>,
+        now: Instant,
         out: &mut OutBuf,
     ) -> Result<Outcome, Fault> {
         let Some(active) = &mut self.active else { return on_idle_message(message) };
@@ -138,10 +139,10 @@ impl Session {
             }
             (Streaming::Nothing, Step::StatementDescription, BackendMessage::RowDescription(description)) => {
                 let columns = self.prepared_columns(&description)?;
-                return Ok(self.prepared(Some(columns)));
+                return Ok(self.prepared(Some(columns), now));
             }
             (Streaming::Nothing, Step::StatementDescription, BackendMessage::NoData) => {
-                return Ok(self.prepared(None));
+                return Ok(self.prepared(None, now));
             }
             (Streaming::Nothing, Step::PortalDescription, BackendMessage::NoData) => {
                 active.next_step();
@@ -289,7 +290,7 @@ impl Session {
         Ok(Limits::check(LimitKind::Columns, description.len() as u64, limit.into())?)
     }
 
-    fn prepared(&mut self, columns: Option<Columns>) -> Outcome {
+    fn prepared(&mut self, columns: Option<Columns>, now: Instant) -> Outcome {
         let Some(active) = &mut self.active else { return Outcome::Silent };
         active.next_step();
         match active.statement.take() {
@@ -299,8 +300,7 @@ impl Session {
             }
             // Nobody else knows its name.
             Some(unclaimed) => {
-                let patience = active.patience;
-                self.close_unclaimed(&unclaimed.name, patience);
+                self.close_unclaimed(&unclaimed.name, now);
                 Outcome::Silent
             }
             None => Outcome::Silent,

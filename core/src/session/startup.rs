@@ -198,3 +198,22 @@ pub(super) fn encode(config: &Config) -> Result<Vec<u8>, Misuse> {
     config.write_startup(&mut startup)?;
     Ok(startup)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Instant;
+
+    #[test]
+    fn a_session_that_ends_before_its_startup_message_says_nothing_more() {
+        let config = Config { tls: Tls::Prefer, ..Config::new("hyper") };
+        let mut out = OutBuf::new();
+        let mut session = Session::start(config, [3; 18], Instant::EPOCH, &mut out).unwrap();
+        let ssl_request = out.unsent().to_vec();
+
+        session.terminate(&mut out);
+
+        assert_eq!(out.unsent(), ssl_request);
+        assert_eq!(session.fault(), Some(&Fault::Closed));
+    }
+}

@@ -1,0 +1,131 @@
+//! One direction of a connection: bounded, in order, in pieces, with delay, and at some byte perhaps no more.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hyperwire_core::time::Instant;
+
+use super::random::Random;
+
+/// How one direction behaves.
+#[derive(Clone, Debug)]
+pub(super) struct PipePlan {
+    /// Bytes that fit between the two ends, like the buffers of a socket.
+    pub(super) capacity: usize,
+    /// The longest piece that travels together.
+    pub(super) piece: usize,
+    /// The longest usual delay of a piece.
+    pub(super) delay: Duration,
+    /// Once in so many pieces, a stall of this length; 0 for never.
+    pub(super) stall: (u64, Duration),
+    /// The byte that arrives damaged, and what it is combined with.
+    pub(super) flip: Option<(u64, u8)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Pipe {
+    plan: PipePlan,
+    in_flight: VecDeque<(Instant, Vec<u8>)>,
+    flying: usize,
+    arrived: VecDeque<u8>,
+    /// Bytes taken from the sender since the beginning.
+    taken: u64,
+    /// The sender closed its end.
+    closed: bool,
+}
+
+impl Pipe {
+    pub(super) fn new(plan: PipePlan) -> Self {
+        Self {
+            plan,
+            in_flight: VecDeque::new(),
+            flying: 0,
+            arrived: VecDeque::new(),
+            taken: 0,
+            closed: false,
+        }
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.plan.capacity.saturating_sub(self.flying + self.arrived.len())
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// Takes what fits of these bytes, up to a piece, and returns how many that were.
+    pub(super) fn send(&mut self, bytes: &[u8], now: Instant, random: &mut Random) -> usize {
+        let most = bytes.len().min(self.room()).min(self.plan.piece);
+        if most == 0 {
+            return 0;
+        }
+        let count = random.size(1, most);
+        let mut piece = bytes[..count].to_vec();
+        if let Some((at, mask)) = self.plan.flip
+            && (self.taken..self.taken + count as u64).contains(&at)
+        {
+            piece[(at - self.taken) as usize] ^= mask;
+        }
+        self.taken += count as u64;
+        let mut delay = Duration::from_nanos(random.between(0, self.plan.delay.as_nanos() as u64));
+        let (chances, stall) = self.plan.stall;
+        if chances > 0 && random.one_in(chances) {
+            delay += stall;
+        }
+        let at = self.in_flight.back().map_or(now + delay, |(last, _)| (*last).max(now + delay));
+        self.flying += count;
+        self.in_flight.push_back((at, piece));
+        count
+    }
+
+    /// When the next piece arrives.
+    pub(super) fn next_arrival(&self) -> Option<Instant> {
+        self.in_flight.front().map(|(at, _)| *at)
+    }
+
+    /// Lets arrive what is due; whether anything was.
+    pub(super) fn arrive(&mut self, now: Instant) -> bool {
+        let mut any = false;
+        while self.next_arrival().is_some_and(|at| at <= now)
+            && let Some((_, piece)) = self.in_flight.pop_front()
+        {
+            self.flying -= piece.len();
+            self.arrived.extend(piece);
+            any = true;
+        }
+        any
+    }
+
+    /// Bytes that the receiver can read now.
+    pub(super) fn readable(&self) -> usize {
+        self.arrived.len()
+    }
+
+    pub(super) fn read(&mut self, count: usize) -> Vec<u8> {
+        self.arrived.drain(..count.min(self.arrived.len())).collect()
+    }
+
+    /// No more bytes come in; those under way still arrive.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether the receiver has read everything and sees the end.
+    pub(super) fn at_end(&self) -> bool {
+        self.closed && self.in_flight.is_empty() && self.arrived.is_empty()
+    }
+
+    /// No stalls any more.
+    pub(super) fn calm_down(&mut self) {
+        self.plan.stall.0 = 0;
+    }
+
+    /// Forgets everything under way.
+    pub(super) fn destroy(&mut self) {
+        self.in_flight.clear();
+        self.arrived.clear();
+        self.flying = 0;
+        self.closed = true;
+    }
+}
