@@ -2,6 +2,7 @@
 //!
 //! What the tests of every runtime share.
 
+pub mod conformance;
 pub mod explorer;
 #[cfg(target_os = "linux")]
 pub mod network;
