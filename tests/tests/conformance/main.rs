@@ -3,14 +3,26 @@
 //! `cargo test -p hyperwire-tests --test conformance` runs it; names are runtime, socket, server, scenario, so that
 //! `-- tokio`, `-- ::unix::hyperd::` or `-- reading_never_waits` runs a part.
 
+#[cfg(unix)]
+mod embedded;
 mod tokio;
 
+#[cfg(unix)]
+use crate::embedded::{AsyncStd, Embedded, Smol};
 use crate::tokio::Tokio;
 use hyperwire_tests::conformance::{Blocking, Runtime, cases};
 use libtest_mimic::{Arguments, Trial};
 
 /// Whoever writes a runtime adds it here.
-const RUNTIMES: &[&dyn Runtime] = &[&Blocking, &Tokio::CurrentThread, &Tokio::MultiThread];
+const RUNTIMES: &[&dyn Runtime] = &[
+    &Blocking,
+    &Tokio::CurrentThread,
+    &Tokio::MultiThread,
+    #[cfg(unix)]
+    &Embedded::<AsyncStd>::NEW,
+    #[cfg(unix)]
+    &Embedded::<Smol>::NEW,
+];
 
 fn main() {
     let trials = cases(RUNTIMES).into_iter().map(|case| {
