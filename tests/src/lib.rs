@@ -2,6 +2,7 @@
 //!
 //! What the tests of every runtime share.
 
+pub mod conformance;
 pub mod explorer;
 pub mod fake_engine;
 #[cfg(target_os = "linux")]

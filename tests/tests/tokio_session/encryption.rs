@@ -2,47 +2,15 @@
 
 use std::sync::Arc;
 
-use hyperwire_tests::scripted::{Auth, Listen, Server, TlsIdentity};
+use hyperwire_tests::scripted::{Auth, Server, TlsIdentity};
 use hyperwire_tokio::core::session::Tls;
 use hyperwire_tokio::core::wire::TransactionStatus;
 use hyperwire_tokio::tls::TlsConfig;
-use hyperwire_tokio::{Client, Config, Error};
-use rstest::rstest;
+use hyperwire_tokio::{Client, Config};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::{MOST_POLLS, SHORT, config, in_time, poll_times, serve_proof, shows_that_it_is_usable, texts};
-
-#[rstest]
-#[tokio::test]
-async fn a_server_with_tls_is_talked_to_through_it(
-    #[values(Listen::tcp, Listen::unix)] listen: fn() -> Listen,
-) {
-    let sql = format!("select '{}'", "x".repeat(20 << 20));
-    let identity = TlsIdentity::new();
-    let server = listen().serve({
-        let (identity, sql) = (identity.clone(), sql.clone());
-        move |session| {
-            session.accept_tls(&identity)?;
-            session.accept_startup(Auth::Trust)?;
-            session.expect_query(&sql)?;
-            session.send_bytes(texts(&[]).description())?;
-            session.send_row_repeatedly(&[Some(&[b'x'; 1000])], 5_000)?;
-            session.complete("SELECT 5000")?;
-            session.ready(TransactionStatus::Idle)?;
-            serve_proof(session)
-        }
-    });
-
-    let mut client = in_time(Client::connect(asking(&server, &identity))).await.expect("both have TLS");
-    let rows = in_time(client.query(&sql)).await.expect("a result");
-    let lengths = in_time(rows.map::<_, Error>(|row| Ok(row.get::<&str>(0)?.len()))).await.expect("rows");
-
-    assert_eq!((lengths.len(), lengths.iter().sum()), (5_000, 5_000_000_usize));
-    shows_that_it_is_usable(&mut client).await;
-    drop(client);
-    server.finish().unwrap();
-}
+use crate::{MOST_POLLS, config, in_time, poll_times, shows_that_it_is_usable, texts};
 
 #[tokio::test]
 async fn a_query_over_tls_may_be_dropped_at_any_point() {
@@ -84,38 +52,6 @@ async fn a_query_over_tls_may_be_dropped_at_any_point() {
         }
     }
     panic!("not finished after {MOST_POLLS} polls");
-}
-
-#[tokio::test]
-async fn a_server_that_falls_silent_in_the_handshake_is_given_up_in_time() {
-    let server = Server::tcp(|session| {
-        session.expect_ssl_request()?;
-        session.send_bytes(b"S")?;
-        session.expect_client_to_give_up()
-    });
-    let mut config = asking(&server, &TlsIdentity::new());
-    config.connect_timeout = SHORT;
-
-    let error = in_time(Client::connect(config)).await.expect_err("the server says nothing");
-
-    assert!(matches!(&error, Error::Tls(tls) if tls.kind() == std::io::ErrorKind::TimedOut), "{error:?}");
-    server.finish().unwrap();
-}
-
-#[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_not_accepted() {
-    let identity = TlsIdentity::new();
-    let server = Server::tcp(move |session| {
-        session.accept_tls(&identity)?;
-        // The handshake fails in here.
-        session.expect_client_to_give_up().or(Ok(()))
-    });
-
-    let outcome = in_time(Client::connect(asking(&server, &TlsIdentity::new()))).await;
-
-    let error = outcome.expect_err("another server");
-    assert!(matches!(&error, Error::Tls(tls) if tls.to_string().contains("certificate")), "{error:?}");
-    server.finish().unwrap();
 }
 
 /// Requires TLS, and trusts this identity alone.

@@ -1,11 +1,9 @@
-//! The async client against a server that does what a script says, and against the real hyperd. What a session can
-//! come to is decided in the core and tested with the blocking client; here it is about being woken, being dropped, and
-//! keeping out of each other's way.
+//! What is special about the async client: being woken, being dropped, and keeping out of each other's way. What any
+//! client must do is in the conformance suite.
 
-mod bounds;
+mod canceling;
 mod dropping;
 mod encryption;
-mod ending;
 mod flow;
 #[cfg(target_os = "linux")]
 mod hyperd;

@@ -1,4 +1,4 @@
-//! Rows, one by one, all at once, and as a stream.
+//! Rows all at once, and as a stream.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,32 +12,9 @@ use rstest::rstest;
 
 use crate::{connect, in_time, serve, serve_proof, shows_that_it_is_usable, texts};
 
-#[rstest]
-#[tokio::test]
-async fn rows_come_in_order_with_their_columns(#[values(Listen::tcp, Listen::unix)] listen: fn() -> Listen) {
-    let server = three_rows(listen());
-    let mut client = connect(&server).await;
-
-    let mut rows = client.query("select 1").await.expect("a result");
-    let columns: Vec<_> =
-        rows.columns().expect("rows").iter().map(|column| column.name().to_owned()).collect();
-    let mut found = Vec::new();
-    while let Some(row) = rows.next().await.expect("a row") {
-        found.push(text(row).expect("a text"));
-    }
-
-    assert_eq!((columns, found), (vec!["a".to_owned()], expected()));
-    assert_eq!(rows.tag().map(|tag| tag.as_str().to_owned()).as_deref(), Some("SELECT 3"));
-    assert!(matches!(rows.next().await, Ok(None)), "the end stays the end");
-    drop(rows);
-    shows_that_it_is_usable(&mut client).await;
-    drop(client);
-    server.finish().unwrap();
-}
-
 #[tokio::test]
 async fn a_stream_gives_what_is_made_of_each_row_and_ends() {
-    let server = three_rows(Listen::tcp());
+    let server = three_rows();
     let mut client = connect(&server).await;
 
     let mut stream = client.query("select 1").await.expect("a result").into_stream(text);
@@ -56,7 +33,7 @@ async fn a_stream_gives_what_is_made_of_each_row_and_ends() {
 
 #[tokio::test]
 async fn for_each_goes_on_where_next_stopped() {
-    let server = three_rows(Listen::tcp());
+    let server = three_rows();
     let mut client = connect(&server).await;
 
     let mut rows = client.query("select 1").await.expect("a result");
@@ -77,8 +54,6 @@ async fn for_each_goes_on_where_next_stopped() {
 
 /// A statement may do its work and fail when its transaction ends.
 #[rstest]
-#[case::execute("execute")]
-#[case::next("next")]
 #[case::for_each("for_each")]
 #[case::stream("stream")]
 #[tokio::test]
@@ -93,12 +68,8 @@ async fn an_error_behind_the_result_is_not_lost(#[case] way: &'static str) {
     let mut client = connect(&server).await;
 
     let outcome: Result<(), Error> = async {
-        if way == "execute" {
-            return client.execute("insert").await.map(drop);
-        }
-        let mut rows = client.query("insert").await?;
+        let rows = client.query("insert").await?;
         match way {
-            "next" => while rows.next().await?.is_some() {},
             "for_each" => rows.for_each::<Error>(|_| Ok(())).await?,
             _ => {
                 let mut stream = rows.into_stream(text);
@@ -139,8 +110,8 @@ async fn the_statement_of_a_batch_that_failed_is_named() {
     server.finish().unwrap();
 }
 
-fn three_rows(listen: Listen) -> Server {
-    serve(listen, |session| {
+fn three_rows() -> Server {
+    serve(Listen::tcp(), |session| {
         session.expect_query("select 1")?;
         session.send_rows(&texts(&["one", "two"]).row::<&str>([None]))?;
         session.ready(TransactionStatus::Idle)?;

@@ -1,7 +1,6 @@
-//! A transaction ends the way it was meant to, or the session does.
+//! What becomes of a transaction that is dropped.
 
 use hyperwire_tests::scripted::{Failure, Listen, Session};
-use hyperwire_tokio::Error;
 use hyperwire_tokio::core::session::Fault;
 use hyperwire_tokio::core::wire::{FrontendMessage, TransactionStatus};
 use rstest::rstest;
@@ -29,48 +28,6 @@ async fn a_transaction_that_is_dropped_is_rolled_back_at_once(
     drop(client.transaction().await.expect("begun"));
 
     crate::released(&rolled_back).await;
-    shows_that_it_is_usable(&mut client).await;
-    drop(client);
-    server.finish().unwrap();
-}
-
-#[tokio::test]
-async fn a_commit_that_rolls_back_is_an_error() {
-    let server = serve(Listen::tcp(), |session| {
-        answer(session, "BEGIN", "BEGIN", TransactionStatus::InTransaction)?;
-        session.expect_query("select 1/0")?;
-        session.send_error("22012", "division by zero")?;
-        session.ready(TransactionStatus::Failed)?;
-        answer(session, "COMMIT", "ROLLBACK", TransactionStatus::Idle)?;
-        serve_proof(session)
-    });
-    let mut client = connect(&server).await;
-
-    let mut transaction = client.transaction().await.expect("begun");
-    transaction.execute("select 1/0").await.expect_err("the server says no");
-    assert_eq!(transaction.transaction_status(), TransactionStatus::Failed);
-    let outcome = transaction.commit().await;
-
-    assert!(matches!(outcome, Err(Error::RolledBack)), "{outcome:?}");
-    shows_that_it_is_usable(&mut client).await;
-    drop(client);
-    server.finish().unwrap();
-}
-
-#[tokio::test]
-async fn there_is_no_transaction_in_a_transaction() {
-    let server = serve(Listen::tcp(), |session| {
-        answer(session, "BEGIN", "BEGIN", TransactionStatus::InTransaction)?;
-        answer(session, "COMMIT", "COMMIT", TransactionStatus::Idle)?;
-        serve_proof(session)
-    });
-    let mut client = connect(&server).await;
-
-    let mut transaction = client.transaction().await.expect("begun");
-    let inner = transaction.transaction().await.map(drop);
-    transaction.commit().await.expect("the outer one goes on");
-
-    assert!(matches!(inner, Err(Error::InTransaction)), "{inner:?}");
     shows_that_it_is_usable(&mut client).await;
     drop(client);
     server.finish().unwrap();

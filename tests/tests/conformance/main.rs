@@ -1,0 +1,38 @@
+//! The conformance suite, over every runtime, both kinds of socket, the scripted server and the real hyperd.
+//!
+//! `cargo test -p hyperwire-tests --test conformance` runs it; names are runtime, socket, server, scenario, so that
+//! `-- tokio`, `-- ::unix::hyperd::` or `-- reading_never_waits` runs a part.
+
+#[cfg(unix)]
+mod embedded;
+mod tokio;
+
+#[cfg(unix)]
+use crate::embedded::{AsyncStd, Embedded, Smol};
+use crate::tokio::Tokio;
+use hyperwire_tests::conformance::{Blocking, Runtime, cases};
+use libtest_mimic::{Arguments, Trial};
+
+/// Whoever writes a runtime adds it here.
+const RUNTIMES: &[&dyn Runtime] = &[
+    &Blocking,
+    &Tokio::CurrentThread,
+    &Tokio::MultiThread,
+    #[cfg(unix)]
+    &Embedded::<AsyncStd>::NEW,
+    #[cfg(unix)]
+    &Embedded::<Smol>::NEW,
+];
+
+fn main() {
+    let trials = cases(RUNTIMES).into_iter().map(|case| {
+        Trial::test(case.name(), move || {
+            case.run();
+            Ok(())
+        })
+    });
+    let mut arguments = Arguments::from_args();
+    // Most of them wait, for a bound to pass or for a hyperd to start.
+    arguments.test_threads.get_or_insert(8);
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}
