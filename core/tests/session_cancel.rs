@@ -3,6 +3,7 @@
 mod server;
 
 use hyperwire_core::buffer::{InBuf, OutBuf};
+use hyperwire_core::row::Parameters;
 use hyperwire_core::session::{
     Config, Event, Fault, RequestId, RequestOptions, Session, StatementError, Timer,
 };
@@ -272,6 +273,42 @@ fn a_dropped_result_that_is_large_is_canceled_before_its_patience_ends() {
     let told: Vec<_> = (0..20).flat_map(|_| world.receive(BackendMessage::CopyData(&[0; 100_000]))).collect();
 
     assert_eq!(told, [Event::SendCancel(KEY)], "once, after 1 MiB");
+}
+
+/// An extended COPY FROM STDIN that the server waits for data of; it has swallowed the Sync.
+fn extended_copy_in(world: &mut World) -> RequestId {
+    let options = RequestOptions::default().copy();
+    let parameters = Parameters::default();
+    let id =
+        world.session.query_params("COPY t FROM STDIN", &parameters, None, options, &mut world.out).unwrap();
+    for message in [BackendMessage::ParseComplete, BackendMessage::BindComplete, BackendMessage::NoData] {
+        assert_eq!(world.receive(message), []);
+    }
+    let copy_in = hyperwire_core::wire::CopyResponse { format: 0, columns: &[] };
+    assert_eq!(world.receive(BackendMessage::CopyInResponse(copy_in)), [Event::CopyIn(id)]);
+    world.sent();
+    id
+}
+
+#[test]
+fn an_extended_copy_sends_the_sync_again_that_the_server_swallowed() {
+    let mut world = World::ready();
+    extended_copy_in(&mut world);
+
+    world.session.copy_done(&mut world.out).unwrap();
+
+    assert_eq!(world.sent(), b"c\0\0\0\x04S\0\0\0\x04");
+}
+
+#[test]
+fn an_extended_copy_that_the_server_breaks_off_sends_the_sync_again() {
+    let mut world = World::ready();
+    let id = extended_copy_in(&mut world);
+
+    assert!(matches!(&world.fails_with("57014")[..], [Event::Failed { .. }]));
+
+    assert_eq!(world.sent(), b"S\0\0\0\x04");
+    assert_eq!(world.ready_for_query(), [Event::Finished { id, transaction: TransactionStatus::Idle }]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! COPY: data in, data out.
 
-use super::response::Streaming;
+use super::request::Active;
+use super::response::{Step, Streaming};
 use super::{Misuse, Session};
 use crate::buffer::{InBuf, OutBuf};
 use crate::wire::FrontendMessage;
@@ -50,9 +51,8 @@ impl Session {
 
     fn end_copy(&mut self, message: FrontendMessage<'_>, out: &mut OutBuf) -> Result<(), Misuse> {
         self.check_copying()?;
-        message.encode(out.queue());
         if let Some(active) = &mut self.active {
-            active.copy_ended = true;
+            active.end_copy(message, out);
         }
         Ok(())
     }
@@ -61,6 +61,29 @@ impl Session {
         match &self.active {
             Some(active) if active.streaming == Streaming::CopyIn && !active.copy_ended => Ok(()),
             _ => Err(Misuse::NotCopying),
+        }
+    }
+}
+
+impl Active {
+    /// Appends the message that ends the data.
+    pub(super) fn end_copy(&mut self, message: FrontendMessage<'_>, out: &mut OutBuf) {
+        message.encode(out.queue());
+        self.copy_ended = true;
+        self.renew_sync(out);
+    }
+
+    /// The server ended the COPY by an error before its caller did.
+    pub(super) fn copy_broke_off(&mut self, out: &mut OutBuf) {
+        if self.streaming == Streaming::CopyIn && !self.copy_ended {
+            self.renew_sync(out);
+        }
+    }
+
+    /// After an extended statement the Sync that was sent with it is lost: Hyper swallows it while it waits for data.
+    fn renew_sync(&self, out: &mut OutBuf) {
+        if self.steps.first() == Some(&Step::Result) {
+            FrontendMessage::Sync.encode(out.queue());
         }
     }
 }

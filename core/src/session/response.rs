@@ -110,7 +110,10 @@ impl Session {
         let id = active.id;
         let step = active.steps.first().copied().unwrap_or(Step::Ready);
         let event = match (active.streaming, step, message) {
-            (_, _, BackendMessage::ErrorResponse(report)) => active.failed(ServerError::new(report)),
+            (_, _, BackendMessage::ErrorResponse(report)) => {
+                active.copy_broke_off(out);
+                active.failed(ServerError::new(report))
+            }
             (_, Step::Ready, BackendMessage::ReadyForQuery(status)) => return Ok(self.finish(status, out)),
             (Streaming::Nothing, Step::Results, BackendMessage::ReadyForQuery(status)) if active.answered => {
                 return Ok(self.finish(status, out));
@@ -179,8 +182,7 @@ impl Session {
                 if active.options.copy && !active.discard {
                     Event::CopyIn(id)
                 } else {
-                    active.copy_ended = true;
-                    refuse_copy_in(step, out);
+                    active.end_copy(FrontendMessage::CopyFail(NOT_A_COPY), out);
                     return Ok(Outcome::Silent);
                 }
             }
@@ -323,15 +325,8 @@ impl Active {
     }
 }
 
-/// Refuses the data that a statement waits for and that its caller does not mean to send. After an extended
-/// statement the Sync that was sent with it is lost: Hyper swallows it while it waits for data.
-fn refuse_copy_in(step: Step, out: &mut OutBuf) {
-    let reason = "the statement reads from STDIN; run it as a copy, not as a query";
-    FrontendMessage::CopyFail(reason).encode(out.queue());
-    if step == Step::Result {
-        FrontendMessage::Sync.encode(out.queue());
-    }
-}
+/// Why a statement that waits for data is refused it, if its caller does not mean to send any.
+const NOT_A_COPY: &str = "the statement reads from STDIN; run it as a copy, not as a query";
 
 fn same_columns(columns: &Columns, description: &RowDescription<'_>, format: Format) -> bool {
     let same = |(column, described): (&Column, ColumnDescription<'_>)| {

@@ -121,6 +121,11 @@ impl Server {
         &self.plan
     }
 
+    /// Whether it has not said, for whatever reason, what it has to say.
+    pub(super) fn owes(&self) -> bool {
+        self.is_over() || self.is_busy() || !self.outgoing.is_empty()
+    }
+
     /// When it wants to go on by itself.
     pub(super) fn wake(&self) -> Option<Instant> {
         if self.is_over() {

@@ -214,7 +214,8 @@ impl World {
         if (self.server.closed || self.server.terminated) && self.server.outgoing.is_empty() {
             self.to_client.close();
         }
-        Ok(moved | (self.server.said.len() > said))
+        let listens = self.server.reads() && self.to_server.readable() > 0;
+        Ok(moved | listens | (self.server.said.len() > said))
     }
 
     fn client_reads(&mut self) -> Result<bool, String> {

@@ -156,9 +156,9 @@ impl Swarm {
     }
 
     fn request(&self, random: &mut Random, kind: Kind, earlier: &[Request]) -> Request {
-        let copies = kind == Kind::Query && random.one_in(5);
+        let copies = matches!(kind, Kind::Query | Kind::Params) && random.one_in(5);
         let results = match kind {
-            Kind::Query if copies => vec![copy(random)],
+            _ if copies => vec![copy(random)],
             Kind::Query => (0..random.pick(&[1, 1, 1, 2, 3])).map(|_| result(random)).collect(),
             Kind::Execute(of) => vec![self.execution(random, &earlier[of].answer.results[0])],
             _ => vec![result(random)],

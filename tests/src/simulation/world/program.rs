@@ -170,6 +170,7 @@ impl World {
             Stage::LeftAlone if over => self.enter(Stage::Done, Duration::ZERO),
             Stage::LeftAlone if idle => self.begin_probe()?,
             Stage::LeftAlone if passed => {
+                self.see_who_waits()?;
                 self.enter(Stage::Abandoned, AFTER_ABANDON);
                 for number in 0..self.probe() {
                     self.abandon(number)?;
@@ -198,6 +199,18 @@ impl World {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// Long after the last line something is open yet: the server, the network or the caller must owe something.
+    fn see_who_waits(&self) -> Result<(), String> {
+        let current = self.oracle.current();
+        let caller = current.is_some_and(|number| {
+            self.oracle.asked[&number].takes_data && self.request(number).data_end == DataEnd::Never
+        });
+        if caller || self.oracle.blind || self.lost.is_some() || self.server.owes() {
+            return Ok(());
+        }
+        Err(format!("{current:?} is open, and nobody owes anything"))
     }
 
     fn enter(&mut self, stage: Stage, patience: Duration) {
