@@ -24,11 +24,11 @@
 //! 5. **Deliver cancels** over a second connection: send [`InitialMessage::CancelRequest`], read to the end of the file,
 //!    at most [`CANCEL_TIMEOUT`] for all of it; then [`Session::cancel_delivered`], whatever came of it. The session
 //!    bounds the wait for its effect.
-//! 6. **Before a request**, [abandon](crate::session::Session::abandon) the one that somebody dropped, go on until the session is
-//!    idle (it becomes so without an event), and read once without waiting: what the server said since, such as
-//!    goodbye, is known before the statement is sent, and then it is certain that it never ran. Take the events that
-//!    are here already before that: what was read is told before the end of the file.
-//! 7. **Rows** come while there is [demand](crate::session::Session::demand), and borrow the input buffer until the next event.
+//! 6. **Before a request**, [`Session::abandon`] the one that somebody dropped, go on until the session is idle (it
+//!    becomes so without an event), and read once without waiting: what the server said since, such as goodbye, is
+//!    known before the statement is sent, and then it is certain that it never ran. Take the events that are here
+//!    already before that: what was read is told before the end of the file.
+//! 7. **Rows** come while there is demand ([`Session::demand`]), and borrow the input buffer until the next event.
 //! 8. **At the end**, [`Session::terminate`] if it is idle, and write as much as that takes no waiting.
 //!
 //! # All of it
@@ -222,6 +222,8 @@
 //! [`Session::cancel_delivered`]: crate::session::Session::cancel_delivered
 //! [`Session::terminate`]: crate::session::Session::terminate
 //! [`Instant::EPOCH`]: crate::time::Instant::EPOCH
+//! [`Session::abandon`]: crate::session::Session::abandon
+//! [`Session::demand`]: crate::session::Session::demand
 //! [`RequestId`]: crate::session::RequestId
 //! [`Config::startup_timeout`]: crate::session::Config::startup_timeout
 //! [`Event::SendCancel`]: crate::session::Event::SendCancel
