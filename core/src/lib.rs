@@ -14,11 +14,12 @@
 //! | [`statement`] | taking a script apart into statements |
 //! | [`liveness`] | how a connection notices that its peer has vanished |
 //! | [`hyperd`] | the server process: endpoints, command line, callback, where it comes from |
+//! | [`guide`] | writing a runtime, step by step |
 //!
 //! # A whole driver
 //!
 //! This is all that it takes to run a statement over anything that reads and writes. A runtime adds waiting for
-//! readiness, deadlines, and the second connection that a cancel needs; `hyperwire-blocking` is one to read.
+//! readiness, deadlines, and the second connection that a cancel needs; the [`guide`] walks through writing one.
 //!
 //! ```
 //! use std::io::{Read, Write};
@@ -74,6 +75,7 @@ pub mod buffer;
 pub mod control;
 pub mod daemon;
 pub mod election;
+pub mod guide;
 pub mod hyperd;
 pub mod liveness;
 pub mod pool;

@@ -1,7 +1,13 @@
 //! Where a scenario takes place: the runtime, the kind of socket, and who is at its other end.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(irrefutable_let_patterns, unused_variables, reason = "there is no real hyperd elsewhere yet")
+)]
 
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use hyperwire_blocking::hyperd;
 use hyperwire_blocking::{Config, Error};
 use hyperwire_core::session::Fault;
 use hyperwire_core::wire::TransactionStatus;
@@ -73,12 +79,28 @@ impl<'r> Stage<'r> {
         &self,
         script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Peer<'r> {
+        self.script_asking_for(None, script)
+    }
+
+    /// [`Stage::script`] with a script that asks for this password, if for any.
+    ///
+    /// # Panics
+    /// As for it.
+    pub fn script_asking_for(
+        &self,
+        password: Option<&'static str>,
+        script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static,
+    ) -> Peer<'r> {
         #[cfg(target_os = "linux")]
         if self.real {
-            let hyperd = match self.socket {
-                SocketKind::Tcp => RealHyperd::start_on_tcp(),
-                SocketKind::Unix => RealHyperd::start(),
-            };
+            let hyperd = RealHyperd::start_with(|settings| {
+                if self.socket == SocketKind::Tcp {
+                    settings.listen = hyperd::Listen::Loopback;
+                }
+                if let Some(password) = password {
+                    settings.authentication = hyperd::Authentication::Password(password.to_owned());
+                }
+            });
             return Peer { runtime: self.runtime, server: Kind::Real(hyperd) };
         }
         self.listen(self.listener(), script)

@@ -18,10 +18,10 @@ pub(super) fn all() -> Vec<Scenario> {
     vec![
         scenario!(a_server_that_trusts_lets_the_client_in).and_hyperd(),
         scenario!(a_start_up_may_come_byte_by_byte),
-        scenario!(the_right_password_lets_the_client_in, scram, SCRAM),
+        scenario!(the_right_password_lets_the_client_in, scram, SCRAM).and_hyperd(),
         scenario!(the_right_password_lets_the_client_in, clear_text, Auth::Cleartext(PASSWORD)),
         scenario!(the_right_password_lets_the_client_in, md5, Auth::Md5(PASSWORD)),
-        scenario!(a_wrong_password_is_refused_in_the_servers_words, scram, SCRAM),
+        scenario!(a_wrong_password_is_refused_in_the_servers_words, scram, SCRAM).and_hyperd(),
         scenario!(a_wrong_password_is_refused_in_the_servers_words, clear_text, Auth::Cleartext(PASSWORD)),
         scenario!(a_wrong_password_is_refused_in_the_servers_words, md5, Auth::Md5(PASSWORD)),
         scenario!(a_server_that_does_not_know_the_password_is_not_trusted),
@@ -72,7 +72,7 @@ fn a_start_up_may_come_byte_by_byte(stage: &Stage<'_>) {
 }
 
 fn the_right_password_lets_the_client_in(stage: &Stage<'_>, auth: Auth<'static>) {
-    let server = stage.script(move |session| {
+    let server = stage.script_asking_for(Some(PASSWORD), move |session| {
         session.accept_startup(auth)?;
         serve_proof(session)
     });
@@ -88,7 +88,7 @@ fn the_right_password_lets_the_client_in(stage: &Stage<'_>, auth: Auth<'static>)
 }
 
 fn a_wrong_password_is_refused_in_the_servers_words(stage: &Stage<'_>, auth: Auth<'static>) {
-    let server = stage.script(move |session| match session.accept_startup(auth) {
+    let server = stage.script_asking_for(Some(PASSWORD), move |session| match session.accept_startup(auth) {
         Err(Failure::WrongPassword) => Ok(()),
         outcome => Err(format!("the password is wrong, but: {outcome:?}").into()),
     });
