@@ -13,6 +13,7 @@ pub mod hyperwire_binary;
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod real_hyperd;
+pub mod script;
 pub mod scripted;
 
 /// README's example is compiled and run.
