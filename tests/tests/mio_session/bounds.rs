@@ -4,17 +4,12 @@ use std::time::{Duration, Instant};
 
 use hyperwire_mio::core::session::{Fault, StatementError, Timer};
 use hyperwire_mio::core::wire::FrontendMessage;
-use hyperwire_mio::{Config, Connection, Event};
-use hyperwire_tests::scripted::{Failure, Latch, Listen, Server};
+use hyperwire_mio::{Connection, Event};
+use hyperwire_tests::script::{flood, impatient};
+use hyperwire_tests::scripted::{Latch, Listen, Server};
 use rstest::rstest;
 
 use crate::{LONG, Loop, SHORT, heed_cancel, serve, serve_proof, texts};
-
-/// Gives a server little time to heed a cancel.
-fn impatient(config: &mut Config) {
-    config.session.cancel_grace = SHORT;
-    config.session.abandon_patience = SHORT;
-}
 
 #[rstest]
 fn a_statement_whose_time_is_up_is_canceled_and_the_session_goes_on(
@@ -192,17 +187,4 @@ fn an_embedder_sleeps_while_there_is_nothing_to_do() {
     assert_eq!(embedder.finish(&mut connection, id).unwrap().values.len(), 1_000);
     drop(connection);
     server.finish().unwrap();
-}
-
-/// Sends until the client closes the connection, which it has to do before the test's patience ends.
-fn flood(mut send: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
-    let start = Instant::now();
-    while start.elapsed() < LONG {
-        match send() {
-            Ok(()) => {}
-            Err(Failure::Io { .. }) => return Ok(()),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Err("the client takes whatever comes".into())
 }
