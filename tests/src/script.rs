@@ -79,6 +79,53 @@ pub fn answer(session: &mut Session, sql: &str, with: &[&str]) -> Result<(), Fai
     session.ready(TransactionStatus::Idle)
 }
 
+/// Answers a statement with one column of text, that has the same value in every row.
+///
+/// # Errors
+/// As for [`answer`].
+pub fn answer_repeatedly(session: &mut Session, sql: &str, field: &[u8], rows: u64) -> Result<(), Failure> {
+    session.expect_query(sql)?;
+    session.send_bytes(texts(&[]).description())?;
+    session.send_row_repeatedly(&[Some(field)], rows)?;
+    session.complete(&format!("SELECT {rows}"))?;
+    session.ready(TransactionStatus::Idle)
+}
+
+/// How far a server gets with its answer before it goes away.
+#[derive(Clone, Copy, Debug)]
+pub enum Answered {
+    /// It says nothing.
+    Nothing,
+    /// The columns.
+    Description,
+    /// The columns, and the beginning of a row.
+    HalfARow,
+    /// The columns and two rows.
+    Rows,
+    /// All but that it is ready for more.
+    Complete,
+}
+
+/// Answers a statement so far, and closes the connection.
+///
+/// # Errors
+/// As for [`answer`].
+pub fn answer_and_go(session: &mut Session, sql: &str, answered: Answered) -> Result<(), Failure> {
+    session.expect_query(sql)?;
+    let rows = texts(&["one", "two"]);
+    let whole = [rows.description(), rows.rows(), b"C\0\0\0\x0fINSERT 0 2\0"].concat();
+    let length = match answered {
+        Answered::Nothing => 0,
+        Answered::Description => rows.description().len(),
+        Answered::HalfARow => rows.description().len() + 9,
+        Answered::Rows => rows.description().len() + rows.rows().len(),
+        Answered::Complete => whole.len(),
+    };
+    session.send_bytes(&whole[..length])?;
+    session.close();
+    Ok(())
+}
+
 /// The script's side of a client that shows that it is usable.
 ///
 /// # Errors

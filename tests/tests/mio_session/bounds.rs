@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use hyperwire_mio::core::session::{Fault, StatementError, Timer};
 use hyperwire_mio::core::wire::FrontendMessage;
 use hyperwire_mio::{Connection, Event};
-use hyperwire_tests::script::{flood, impatient};
+use hyperwire_tests::script::{answer_repeatedly, flood, impatient};
 use hyperwire_tests::scripted::{Latch, Listen, Server};
 use rstest::rstest;
 
@@ -163,13 +163,7 @@ fn timeouts_without_end_are_taken_as_such() {
 /// be sent around in circles for it.
 #[test]
 fn an_embedder_sleeps_while_there_is_nothing_to_do() {
-    let server = serve(Listen::tcp(), |session| {
-        session.expect_query("select much")?;
-        session.send_bytes(texts(&[]).description())?;
-        session.send_row_repeatedly(&[Some(b"x")], 1_000)?;
-        session.complete("SELECT 1000")?;
-        session.ready(hyperwire_mio::core::wire::TransactionStatus::Idle)
-    });
+    let server = serve(Listen::tcp(), |session| answer_repeatedly(session, "select much", b"x", 1_000));
     let mut embedder = Loop::new();
     let mut connection = embedder.connected(&server);
 

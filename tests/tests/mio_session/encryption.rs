@@ -4,12 +4,11 @@ use std::io::ErrorKind;
 
 use hyperwire_mio::Error;
 use hyperwire_mio::core::session::Tls;
-use hyperwire_mio::core::wire::TransactionStatus;
-use hyperwire_tests::script::trust;
+use hyperwire_tests::script::{answer_repeatedly, trust};
 use hyperwire_tests::scripted::{Auth, Listen, Server, TlsIdentity};
 use rstest::rstest;
 
-use crate::{Loop, SHORT, serve_proof, texts};
+use crate::{Loop, SHORT, serve_proof};
 
 #[rstest]
 fn a_server_with_tls_is_talked_to_through_it(
@@ -22,11 +21,7 @@ fn a_server_with_tls_is_talked_to_through_it(
         move |session| {
             session.accept_tls(&identity)?;
             session.accept_startup(Auth::Trust)?;
-            session.expect_query(&sql)?;
-            session.send_bytes(texts(&[]).description())?;
-            session.send_row_repeatedly(&[Some(&[b'x'; 1000])], 5_000)?;
-            session.complete("SELECT 5000")?;
-            session.ready(TransactionStatus::Idle)?;
+            answer_repeatedly(session, &sql, &[b'x'; 1000], 5_000)?;
             serve_proof(session)
         }
     });

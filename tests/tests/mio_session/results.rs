@@ -2,6 +2,7 @@
 
 use hyperwire_mio::core::wire::{BackendMessage, FrontendMessage, TransactionStatus};
 use hyperwire_mio::{Event, Wants};
+use hyperwire_tests::script::answer_repeatedly;
 use hyperwire_tests::scripted::{Auth, Latch, Listen};
 use rstest::rstest;
 
@@ -187,13 +188,7 @@ fn an_error_fails_its_statement_and_no_other_and_notices_are_heard() {
 
 #[test]
 fn many_rows_are_handed_out_at_once_and_one_that_is_refused_counts_as_taken() {
-    let server = serve(Listen::tcp(), |session| {
-        session.expect_query("select much")?;
-        session.send_bytes(texts(&[]).description())?;
-        session.send_row_repeatedly(&[Some(b"x")], 100_000)?;
-        session.complete("SELECT 100000")?;
-        session.ready(TransactionStatus::Idle)
-    });
+    let server = serve(Listen::tcp(), |session| answer_repeatedly(session, "select much", b"x", 100_000));
     let mut embedder = Loop::new();
     let mut connection = embedder.connected(&server);
     let id = connection.query("select much").unwrap();
