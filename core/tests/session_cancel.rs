@@ -339,3 +339,45 @@ fn rows_wait_for_demand_and_reading_stops_meanwhile() {
     assert_eq!(rows, 4);
     assert!(world.session.wants_demand());
 }
+
+#[test]
+fn the_end_of_a_result_needs_no_demand() {
+    for rows in [0, 1, 4] {
+        let mut world = World::ready();
+        let id = world.query(RequestOptions::default());
+        world.sent();
+        let answer = server::transcript(&[(server::Request::Query, server::Answer::rows(1, rows))]);
+        world.session.demand(id, rows as u64);
+        world.input.extend(&answer[server::transcript(&[]).len()..]);
+
+        let events = world.events();
+
+        assert_eq!(events.iter().filter(|event| matches!(event, Event::Row(_))).count(), rows);
+        assert!(matches!(events.last(), Some(Event::Finished { .. })), "{rows} rows: {events:?}");
+    }
+}
+
+/// Whether there is another row, only reading can tell.
+#[test]
+fn reading_goes_on_without_demand_until_a_row_is_at_hand() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+    world.sent();
+    let answer = server::transcript(&[(server::Request::Query, server::Answer::rows(1, 2))]);
+    let (mut rows, mut held_back) = (0, Vec::new());
+    world.session.demand(id, 1);
+
+    for byte in &answer[server::transcript(&[]).len()..] {
+        let wants = world.session.wants(&world.out).readable;
+        assert_eq!(wants, !world.session.wants_demand(), "it wants either of them");
+        if !wants {
+            held_back.push(rows);
+            world.session.demand(id, 1);
+        }
+        world.input.extend(&[*byte]);
+        rows += world.events().iter().filter(|event| matches!(event, Event::Row(_))).count();
+    }
+
+    assert_eq!((rows, held_back), (2, vec![1]), "one row was asked for twice");
+    assert!(world.session.is_idle());
+}

@@ -8,6 +8,7 @@ use rustls::{ClientConfig, ClientConnection};
 
 use crate::carrier::{Ready, Transport};
 use crate::config::Config;
+use crate::socket::is_not_now;
 
 /// How a server's certificate is judged, and what name it must carry.
 #[derive(Clone, Debug)]
@@ -44,17 +45,20 @@ impl TlsStream {
         self.0.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
     }
 
-    /// One step of the handshake; whether it was the last.
+    /// Goes on with the handshake until the transport is not ready for what it waits for; whether it is over.
     pub(crate) fn handshake(&mut self, transport: &mut impl Transport) -> io::Result<bool> {
-        or_later(self.flush(transport))?;
-        if self.0.is_handshaking() && self.0.wants_read() {
+        loop {
+            or_later(self.flush(transport))?;
+            if !self.0.is_handshaking() || !self.0.wants_read() {
+                return Ok(!self.0.is_handshaking());
+            }
             match self.take_in(transport) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                taken => or_later(taken.map(drop))?,
+                Ok(_) => {}
+                Err(error) if is_not_now(&error) => return Ok(false),
+                Err(error) => return Err(error),
             }
         }
-        or_later(self.flush(transport))?;
-        Ok(!self.0.is_handshaking())
     }
 
     pub(crate) fn read(&mut self, transport: &mut impl Transport, space: &mut [u8]) -> io::Result<usize> {
@@ -69,10 +73,13 @@ impl TlsStream {
         }
     }
 
+    /// Encrypts what there is room for, and sends of it what can be sent now. Says `WouldBlock` only when the transport
+    /// does: whoever waits for a change of it would wait for ever otherwise.
     pub(crate) fn write(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
+        self.flush(transport)?;
         let taken = self.0.writer().write(bytes)?;
         or_later(self.flush(transport))?;
-        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+        Ok(taken)
     }
 
     pub(crate) fn flush(&mut self, transport: &mut impl Transport) -> io::Result<()> {
@@ -91,5 +98,5 @@ impl TlsStream {
 
 /// What cannot be done now will be done when the transport is ready.
 fn or_later(outcome: io::Result<()>) -> io::Result<()> {
-    outcome.or_else(|error| if error.kind() == io::ErrorKind::WouldBlock { Ok(()) } else { Err(error) })
+    outcome.or_else(|error| if is_not_now(&error) { Ok(()) } else { Err(error) })
 }

@@ -50,20 +50,21 @@
 //! | [`Connection`] | one session with Hyper |
 //! | [`Election`] | a share in the one hyperd of a user's programs (Unix) |
 //!
+//! [`Connection::wants`] says who has the word. A poll without a bound is right for one that wants
+//! [`Wants::Readiness`]; while it wants [`Wants::Demand`] or a [`Wants::Request`], it is the embedder that is waited for.
+//!
 //! Any number of both live in one poll; each takes a few consecutive tokens. A program with many keeps a map from token
 //! to connection and hands each event to its own; `examples/hundred_sessions.rs` is one. TLS comes with the feature `tls`.
 #![forbid(unsafe_code)]
 
-mod channel;
 mod clock;
 mod connection;
 mod dial;
 #[cfg(unix)]
 mod election;
 mod event;
-#[cfg(feature = "tls")]
-mod tls;
 mod transport;
+mod wants;
 
 pub use connection::Connection;
 #[cfg(unix)]
@@ -71,3 +72,4 @@ pub use election::Election;
 pub use event::{Event, Statement};
 pub use hyperwire_blocking::{Config, Error};
 pub use hyperwire_core as core;
+pub use wants::Wants;

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 
+use hyperwire_blocking::carrier;
 use mio::event::Source;
 use mio::net::TcpStream;
 #[cfg(unix)]
@@ -45,29 +46,32 @@ impl Transport {
     }
 }
 
+/// The poll is edge-triggered: only that there is nothing may end an attempt, not that it was interrupted.
 impl Read for Transport {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        match self {
+        uninterrupted(|| match self {
             Self::Tcp(stream) => stream.read(space),
             #[cfg(unix)]
             Self::Unix(stream) => stream.read(space),
-        }
+        })
     }
 }
 
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
+        uninterrupted(|| match self {
             Self::Tcp(stream) => stream.write(bytes),
             #[cfg(unix)]
             Self::Unix(stream) => stream.write(bytes),
-        }
+        })
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
+
+impl carrier::Transport for Transport {}
 
 impl Source for Transport {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
@@ -80,5 +84,14 @@ impl Source for Transport {
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         self.source().deregister(registry)
+    }
+}
+
+fn uninterrupted(mut attempt: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match attempt() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }

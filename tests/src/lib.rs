@@ -14,6 +14,7 @@ pub mod hyperwire_binary;
 pub mod network;
 #[cfg(target_os = "linux")]
 pub mod real_hyperd;
+pub mod script;
 pub mod scripted;
 pub mod simulation;
 

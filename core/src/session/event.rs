@@ -136,7 +136,8 @@ impl fmt::Display for CommandTag {
 /// What a session waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wants {
-    /// Bytes from the server. False while the caller has no demand for rows: TCP then slows the server down.
+    /// Bytes from the server. False while a row is at hand that the caller has no demand for: TCP then slows the server
+    /// down.
     pub readable: bool,
     /// Space to write: the output buffer is not empty.
     pub writable: bool,

@@ -20,8 +20,9 @@
 //! | a caller wants something | [`Session::query`] and its siblings, [`Session::demand`], [`Session::cancel`], [`Session::abandon`] |
 //! | what to wait for | [`Session::wants`]; write [`OutBuf::unsent`] whenever there is some, and never stop reading because a write is blocked |
 //!
-//! Rows come only while there is demand for them; without it the session does not want to read, and TCP slows the
-//! server down. A row borrows the input buffer until the next poll and is not copied anywhere.
+//! Rows come only while there is demand for them; once one is at hand without it, the session does not want to read,
+//! and TCP slows the server down. The end of a result needs no demand. A row borrows the input buffer until the next
+//! poll and is not copied anywhere.
 //!
 //! ```
 //! use hyperwire_core::buffer::{InBuf, OutBuf};
@@ -100,6 +101,8 @@ pub struct Session {
     /// The columns of the rows that stream to the caller.
     flow: Option<Columns>,
     spans: Vec<FieldSpan>,
+    /// The next message is a row, or COPY data, that nobody has demand for.
+    row_at_hand: bool,
     /// Bytes of the message that the last event shows; consumed by the next poll.
     held: usize,
 }
@@ -139,6 +142,7 @@ impl Session {
             last_columns: None,
             flow: None,
             spans: Vec::new(),
+            row_at_hand: false,
             held: 0,
         };
         session.open(out);
@@ -213,7 +217,9 @@ impl Session {
             Phase::Login(login) => Some(login.clone()),
             Phase::Ready => None,
         };
-        if self.wants_demand() {
+        let is_paused = self.active.as_ref().is_some_and(Active::paused);
+        self.row_at_hand = is_paused && matches!(input.unread().first(), Some(b'D' | b'd'));
+        if self.row_at_hand {
             return Ok(None);
         }
         let frame = match Frame::split(input.unread(), &self.config.limits)? {

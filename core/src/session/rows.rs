@@ -6,19 +6,22 @@ use crate::buffer::InBuf;
 use crate::row::{Row, split_fields};
 
 impl Session {
-    /// Says that the caller can take this many more rows, or COPY messages, of a request.
+    /// Says that the caller can take this many more rows, or COPY messages, of a request. What is no row, such as the end
+    /// of its result, comes without.
     #[inline]
     pub fn demand(&mut self, id: RequestId, rows: u64) {
+        self.row_at_hand = false;
         match &mut self.active {
             Some(active) if active.id == id => active.demand = active.demand.saturating_add(rows),
             _ => self.request_mut(id, |request| request.demand = request.demand.saturating_add(rows)),
         }
     }
 
-    /// Whether rows or COPY data are held back because the caller has no demand for them.
+    /// Whether a row, or COPY data, is at hand and held back because the caller has no demand for it, as of the last
+    /// poll. Without one at hand the session reads on, to learn whether there is one.
     #[must_use]
     pub fn wants_demand(&self) -> bool {
-        self.active.as_ref().is_some_and(Active::paused)
+        self.row_at_hand && self.active.as_ref().is_some_and(Active::paused)
     }
 
     /// The row that the last event announced.

@@ -86,13 +86,13 @@ impl Answer {
     /// [`Answer::poll_row`] will tell.
     #[inline(always)]
     pub fn next_row<T: Transport>(&self, carrier: &mut Carrier<T>) -> bool {
-        self.state == State::Streaming && carrier.session.next_row(&mut carrier.input)
+        self.state == State::Streaming && carrier.conduit.session.next_row(&mut carrier.conduit.input)
     }
 
     /// The row that was moved to.
     #[inline(always)]
     pub fn row<'a, T: Transport>(&self, carrier: &'a Carrier<T>) -> Option<Row<'a>> {
-        carrier.session.row(&carrier.input)
+        carrier.conduit.session.row(&carrier.conduit.input)
     }
 
     /// Hands every row that is here to `each`.
@@ -105,12 +105,12 @@ impl Answer {
         carrier: &mut Carrier<T>,
         each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        carrier.session.each_row(&mut carrier.input, each)
+        carrier.conduit.session.each_row(&mut carrier.conduit.input, each)
     }
 
     /// Lets go of the row that was moved to.
     pub fn release<T: Transport>(&self, carrier: &mut Carrier<T>) {
-        carrier.session.release(&mut carrier.input);
+        carrier.conduit.session.release(&mut carrier.conduit.input);
     }
 
     /// Whether there is another row, to be had from [`Answer::row`].
@@ -119,8 +119,8 @@ impl Answer {
             match carrier.news_of(self.id)? {
                 Some(Event::Row(_)) => return Poll::Ready(Ok(true)),
                 Some(event) => self.end_of_rows(event),
-                None if carrier.cancel_due.is_none() && carrier.session.wants_demand() => {
-                    carrier.session.demand(self.id, DEMAND)
+                None if carrier.cancel_due.is_none() && carrier.conduit.session.wants_demand() => {
+                    carrier.conduit.session.demand(self.id, DEMAND)
                 }
                 None => return Poll::Pending,
             }

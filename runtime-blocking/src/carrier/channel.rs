@@ -31,19 +31,23 @@ pub struct Ready {
 /// A transport, and what is around it.
 #[derive(Debug)]
 pub(super) struct Channel<T> {
-    /// `None` once it was closed.
+    /// `None` until it is connected and once it was closed.
     transport: Option<T>,
     #[cfg(feature = "tls")]
     tls: Option<TlsStream>,
 }
 
 impl<T: Transport> Channel<T> {
-    pub(super) fn new(transport: T) -> Self {
+    pub(super) fn new() -> Self {
         Self {
-            transport: Some(transport),
+            transport: None,
             #[cfg(feature = "tls")]
             tls: None,
         }
+    }
+
+    pub(super) fn open(&mut self, transport: T) {
+        self.transport = Some(transport);
     }
 
     pub(super) fn transport(&mut self) -> io::Result<&mut T> {

@@ -5,6 +5,9 @@
 //! ([`Carrier::take_cancel`]), waits for [`Carrier::wants`], tells [`Carrier::carry`] what came of it, and polls again.
 //! Nothing is lost if it does not: everything that is under way is kept here, not in whoever polls.
 //!
+//! A runtime that hands out events instead of answers takes the half below, a [`Conduit`]: session, buffers, transport,
+//! TLS, and what the end of either means.
+//!
 //! ```no_run
 //! # use std::task::Poll;
 //! # use hyperwire_blocking::{Error, carrier::{Carrier, Ready, Transport}};
@@ -26,28 +29,26 @@
 
 mod answer;
 mod channel;
+mod conduit;
 mod request;
 mod socket;
 
 use std::collections::VecDeque;
-use std::io;
 use std::task::Poll;
 use std::time::{Duration, Instant as Clock};
 
-use hyperwire_core::buffer::{InBuf, OutBuf};
-use hyperwire_core::session::{Event, Fault, RequestId, ServerError, Session};
-use hyperwire_core::time::Instant;
+use hyperwire_core::session::{Event, RequestId, ServerError, Session};
 use hyperwire_core::wire::CancelKey;
 
 pub use answer::{Answer, affected};
 pub use channel::{Ready, Transport};
+pub use conduit::Conduit;
 pub use socket::Wants;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::socket::LinkReport;
 use crate::statement::Graveyard;
-use channel::Channel;
 
 /// Notices kept for a caller who does not fetch them.
 const MAX_NOTICES: usize = 256;
@@ -55,17 +56,10 @@ const MAX_NOTICES: usize = 256;
 /// Longer than anybody waits, and short enough for every clock to be added to.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A session and what carries it.
+/// A session and what carries it, for those who wait for answers.
 #[derive(Debug)]
 pub struct Carrier<T> {
-    session: Session,
-    input: InBuf,
-    out: OutBuf,
-    channel: Channel<T>,
-    config: Config,
-    epoch: Clock,
-    /// The time as of the last wait. Reading the clock for every row would cost more than the row.
-    now: Instant,
+    conduit: Conduit<T>,
     link: LinkReport,
     notices: VecDeque<ServerError>,
     graveyard: Graveyard,
@@ -77,37 +71,24 @@ pub struct Carrier<T> {
     /// What ends such a transaction, until it is answered.
     rollback: Option<Answer>,
     cancel_due: Option<CancelKey>,
-    /// When to stop waiting for the server's end of a connection that was said goodbye to.
-    closing: Option<Clock>,
-    /// What the system said when the connection was lost.
-    lost: Option<io::Error>,
 }
 
 impl<T: Transport> Carrier<T> {
     /// When a connection that is begun at `epoch` has to be ready.
     #[must_use]
     pub fn connect_deadline(config: &Config, epoch: Clock) -> Clock {
-        epoch + config.connect_timeout.min(FOR_EVER)
+        epoch + connect_bound(config)
     }
 
     /// Starts a session on a transport that is connected since `epoch`, or a little later.
     ///
     /// # Errors
     /// A configuration that cannot be sent; no random bytes.
-    pub fn start(mut config: Config, transport: T, link: LinkReport, epoch: Clock) -> Result<Self, Error> {
-        let passed = T::now().saturating_duration_since(epoch);
-        let left = config.connect_timeout.min(FOR_EVER).saturating_sub(passed);
-        config.session.startup_timeout = config.session.startup_timeout.min(left);
-        let (now, mut out) = (Instant::EPOCH + passed, OutBuf::new());
-        let session = Session::start(config.session.clone(), nonce()?, now, &mut out)?;
+    pub fn start(config: Config, transport: T, link: LinkReport, epoch: Clock) -> Result<Self, Error> {
+        let mut conduit = Conduit::start(config, epoch)?;
+        conduit.connected(transport);
         Ok(Self {
-            session,
-            input: InBuf::new(),
-            out,
-            channel: Channel::new(transport),
-            config,
-            epoch,
-            now,
+            conduit,
             link,
             notices: VecDeque::new(),
             graveyard: Graveyard::default(),
@@ -116,8 +97,6 @@ impl<T: Transport> Carrier<T> {
             orphaned: false,
             rollback: None,
             cancel_due: None,
-            closing: None,
-            lost: None,
         })
     }
 
@@ -139,19 +118,19 @@ impl<T: Transport> Carrier<T> {
     /// but notices and goodbye, and nothing else may pass for the answer to the next request. After a goodbye it is
     /// certain that the next request was never sent.
     pub fn poll_ready(&mut self) -> Poll<Result<(), Error>> {
-        if let Some(fault) = self.session.fault() {
+        if let Some(fault) = self.conduit.session.fault() {
             let fault = fault.clone();
-            return Poll::Ready(Err(self.dead(fault)));
+            return Poll::Ready(Err(self.conduit.dead(fault)));
         }
         loop {
             if self.poll_rollback()?.is_pending() {
                 return Poll::Pending;
             }
-            if let Some(id) = self.open.take().filter(|_| !self.session.is_idle()) {
+            if let Some(id) = self.open.take().filter(|_| !self.conduit.session.is_idle()) {
                 self.abandon(id);
             }
-            while !self.session.is_idle() {
-                if self.news()?.is_none() && !self.session.is_idle() {
+            while !self.conduit.session.is_idle() {
+                if self.news()?.is_none() && !self.conduit.session.is_idle() {
                     return Poll::Pending;
                 }
             }
@@ -171,23 +150,21 @@ impl<T: Transport> Carrier<T> {
     #[inline]
     fn news(&mut self) -> Result<Option<Event>, Error> {
         loop {
-            match self.session.poll(&mut self.input, &mut self.out, self.now) {
-                Ok(Some(event @ Event::Row(_))) => return Ok(Some(event)),
-                Ok(Some(Event::SendCancel(key))) => {
+            match self.conduit.poll()? {
+                Some(event @ Event::Row(_)) => return Ok(Some(event)),
+                Some(Event::SendCancel(key)) => {
                     // It is delivered before anything else is listened to.
                     self.cancel_due = Some(key);
                     return Ok(None);
                 }
-                Ok(Some(Event::StartTls)) => self.channel.start_tls(&self.config).map_err(Error::Tls)?,
-                Ok(Some(Event::Notice(notice))) => {
+                Some(Event::Notice(notice)) => {
                     if self.notices.len() == MAX_NOTICES {
                         self.notices.pop_front();
                     }
                     self.notices.push_back(*notice);
                 }
-                Ok(Some(Event::Pulse)) => {}
-                Ok(event) => return Ok(event),
-                Err(fault) => return Err(self.dead(fault)),
+                Some(Event::Pulse) => {}
+                event => return Ok(event),
             }
         }
     }
@@ -212,49 +189,44 @@ impl<T: Transport> Carrier<T> {
     /// Says that a CancelRequest was delivered, or could not be. Undeliverable is as good as unheeded: the session's
     /// grace bounds the wait for its effect.
     pub fn cancel_delivered(&mut self) {
-        self.now = self.clock();
-        self.session.cancel_delivered(&mut self.out);
+        self.conduit.advance_to(self.conduit.clock());
+        self.conduit.session.cancel_delivered(&mut self.conduit.out);
     }
 
     /// Forgets a request; what is left of its answer is thrown away.
     fn abandon(&mut self, id: RequestId) {
         self.open = self.open.filter(|open| *open != id);
-        if self.session.fault().is_none() {
-            self.now = self.clock();
-            self.session.abandon(id, self.now, &mut self.out);
+        if self.conduit.session.fault().is_none() {
+            self.conduit.advance_to(self.conduit.clock());
+            self.conduit.session.abandon(id, self.conduit.now, &mut self.conduit.out);
         }
     }
 
     /// Ends the session; [`Carrier::poll_closed`] waits for the server to close its end, at most `bound`.
     pub fn start_close(&mut self, bound: Duration) {
-        self.session.terminate(&mut self.out);
-        self.closing = Some(T::now() + bound.min(FOR_EVER));
+        self.conduit.start_close(bound);
     }
 
     /// Goes on until the server has closed its end, or the bound has passed. That the transport fails is an end, too.
     pub fn poll_closed(&mut self) -> Poll<()> {
-        let over = self.news().is_err() || self.closing.is_none_or(|deadline| deadline <= T::now());
-        if over { Poll::Ready(()) } else { Poll::Pending }
+        if self.news().is_err() || self.conduit.is_close_overdue() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// Says goodbye as far as that takes no waiting.
+    /// [`Conduit::hang_up`]
     pub fn hang_up(&mut self) {
-        if self.session.is_idle() {
-            self.session.terminate(&mut self.out);
-            let _ = self.write();
-        }
+        self.conduit.hang_up();
     }
 
     /// The session.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.session
+        &self.conduit.session
     }
 
     /// How it was connected.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.conduit.config
     }
 
     /// What the socket was set up with.
@@ -273,17 +245,9 @@ impl<T: Transport> Carrier<T> {
     pub fn is_rolling_back(&self) -> bool {
         self.rollback.is_some()
     }
-
-    fn clock(&self) -> Instant {
-        Instant::EPOCH + T::now().saturating_duration_since(self.epoch)
-    }
 }
 
-fn nonce() -> Result<[u8; 18], Error> {
-    let mut nonce = [0; 18];
-    getrandom::fill(&mut nonce).map_err(|error| Error::Session {
-        fault: Fault::Closed,
-        source: Some(io::Error::other(format!("the system gave no random bytes: {error}"))),
-    })?;
-    Ok(nonce)
+/// How long connecting and the start-up may take.
+fn connect_bound(config: &Config) -> Duration {
+    config.connect_timeout.min(FOR_EVER)
 }

@@ -21,7 +21,7 @@ impl<T: Transport> Carrier<T> {
     /// # Errors
     /// The statement cannot be sent, or the session is dead.
     pub fn query(&mut self, sql: &str) -> Result<Answer, Error> {
-        let id = self.session.query(sql, self.options(), &mut self.out)?;
+        let id = self.conduit.session.query(sql, self.options(), &mut self.conduit.out)?;
         Ok(self.opened(id))
     }
 
@@ -30,7 +30,13 @@ impl<T: Transport> Carrier<T> {
     /// # Errors
     /// As for [`Carrier::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &Parameters) -> Result<Answer, Error> {
-        let id = self.session.query_params(sql, parameters, None, self.options(), &mut self.out)?;
+        let id = self.conduit.session.query_params(
+            sql,
+            parameters,
+            None,
+            self.options(),
+            &mut self.conduit.out,
+        )?;
         Ok(self.opened(id))
     }
 
@@ -46,7 +52,12 @@ impl<T: Transport> Carrier<T> {
         if !self.graveyard.is_of(statement) {
             return Err(Error::ForeignStatement);
         }
-        let id = self.session.execute(&statement.prepared, parameters, self.options(), &mut self.out)?;
+        let id = self.conduit.session.execute(
+            &statement.prepared,
+            parameters,
+            self.options(),
+            &mut self.conduit.out,
+        )?;
         Ok(self.opened(id))
     }
 
@@ -62,7 +73,7 @@ impl<T: Transport> Carrier<T> {
                 }
             }
             let Some(name) = self.graveyard.dig() else { return Poll::Ready(Ok(())) };
-            let id = self.session.close_statement(&name, self.options(), &mut self.out)?;
+            let id = self.conduit.session.close_statement(&name, self.options(), &mut self.conduit.out)?;
             *closing = Some(self.opened(id));
         }
     }
@@ -73,7 +84,7 @@ impl<T: Transport> Carrier<T> {
     /// As for [`Carrier::query`].
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Answer, Error> {
         let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
-        let id = self.session.prepare(sql, &types, self.options(), &mut self.out)?;
+        let id = self.conduit.session.prepare(sql, &types, self.options(), &mut self.conduit.out)?;
         Ok(self.opened(id))
     }
 
@@ -82,8 +93,8 @@ impl<T: Transport> Carrier<T> {
     /// # Errors
     /// The session is dead.
     pub fn ping(&mut self, timeout: Duration) -> Result<Answer, Error> {
-        let options = RequestOptions::default().deadline(Some(self.clock() + timeout));
-        let id = self.session.sync(options, &mut self.out)?;
+        let options = RequestOptions::default().deadline(Some(self.conduit.clock() + timeout));
+        let id = self.conduit.session.sync(options, &mut self.conduit.out)?;
         Ok(self.opened(id))
     }
 
@@ -92,7 +103,7 @@ impl<T: Transport> Carrier<T> {
     /// # Errors
     /// One is open already, or the session is dead.
     pub fn begin(&mut self) -> Result<Answer, Error> {
-        if self.session.transaction() != TransactionStatus::Idle {
+        if self.conduit.session.transaction() != TransactionStatus::Idle {
             return Err(Error::InTransaction);
         }
         self.query("BEGIN")
@@ -103,16 +114,16 @@ impl<T: Transport> Carrier<T> {
     /// transaction that they believe to be over.
     pub fn orphan_transaction(&mut self) {
         self.orphaned = true;
-        if self.session.is_idle() && self.start_rollback().is_ok() {
+        if self.conduit.session.is_idle() && self.start_rollback().is_ok() {
             self.orphaned = false;
-            let _ = self.write();
+            let _ = self.conduit.write();
         }
     }
 
     pub(super) fn start_rollback(&mut self) -> Result<(), Error> {
-        if self.session.transaction() != TransactionStatus::Idle {
-            let options = RequestOptions::default().deadline(Some(self.clock() + ROLLBACK_TIMEOUT));
-            let id = self.session.query("ROLLBACK", options, &mut self.out)?;
+        if self.conduit.session.transaction() != TransactionStatus::Idle {
+            let options = RequestOptions::default().deadline(Some(self.conduit.clock() + ROLLBACK_TIMEOUT));
+            let id = self.conduit.session.query("ROLLBACK", options, &mut self.conduit.out)?;
             self.rollback = Some(Answer::new(id));
         }
         Ok(())
@@ -152,6 +163,7 @@ impl<T: Transport> Carrier<T> {
     }
 
     fn options(&self) -> RequestOptions {
-        RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.clock() + timeout))
+        RequestOptions::default()
+            .deadline(self.statement_timeout.map(|timeout| self.conduit.clock() + timeout))
     }
 }

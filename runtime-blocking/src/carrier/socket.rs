@@ -6,8 +6,9 @@ use std::time::{Duration, Instant as Clock};
 use hyperwire_core::session::{Fault, LinkLoss, Timer};
 
 use super::channel::{Ready, Transport};
-use super::{Carrier, FOR_EVER};
+use super::{Carrier, Conduit, FOR_EVER};
 use crate::error::Error;
+use crate::socket::{is_not_now, loss};
 
 /// What to wait for, whichever comes first.
 #[derive(Clone, Copy, Debug)]
@@ -20,26 +21,31 @@ pub struct Wants {
     pub deadline: Option<Clock>,
 }
 
-impl<T: Transport> Carrier<T> {
-    /// The transport, to wait for it.
-    ///
-    /// # Errors
-    /// It was closed, because the session is dead.
-    pub fn transport(&mut self) -> io::Result<&mut T> {
-        self.channel.transport()
+impl<T: Transport> Conduit<T> {
+    /// What the transport is to be ready for.
+    #[must_use]
+    pub fn wanted(&self) -> Ready {
+        self.channel.handshake().unwrap_or_else(|| {
+            let wants = self.session.wants(&self.out);
+            Ready {
+                readable: wants.readable || self.closing.is_some(),
+                writable: wants.writable || self.channel.holds_back(),
+            }
+        })
     }
 
     /// What to wait for.
     pub fn wants(&mut self) -> Wants {
-        let wants = self.session.wants(&self.out);
-        let ready = self.channel.handshake().unwrap_or_else(|| Ready {
-            readable: wants.readable || self.closing.is_some(),
-            writable: wants.writable || self.channel.holds_back(),
-        });
-        let deadline = wants.deadline.map(|(at, _)| self.epoch + Duration::from_nanos(at.as_nanos()));
-        let soonest = deadline.into_iter().chain(self.closing).min();
-        let at_once = ready.readable && self.channel.handshake().is_none() && self.channel.holds_plaintext();
-        Wants { ready, at_once, deadline: soonest.map(|at| at.min(T::now() + FOR_EVER)) }
+        let ready = self.wanted();
+        let at_once = ready.readable && !self.is_handshaking() && self.channel.holds_plaintext();
+        Wants { ready, at_once, deadline: self.deadline() }
+    }
+
+    /// When to call [`Self::check_time`]; at most a year away.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Clock> {
+        let session = self.session.deadline().map(|(at, _)| self.epoch + Duration::from_nanos(at.as_nanos()));
+        session.into_iter().chain(self.closing).min().map(|at| at.min(T::now() + FOR_EVER))
     }
 
     /// Moves what can be moved, and tells the session what time it is.
@@ -47,11 +53,9 @@ impl<T: Transport> Carrier<T> {
     /// # Errors
     /// The connection is lost, or the TLS handshake failed.
     pub fn carry(&mut self, ready: Ready) -> Result<(), Error> {
-        self.now = self.clock();
-        if self.channel.handshake().is_some() {
-            if self.channel.shake_hands().map_err(Error::Tls)? {
-                self.session.tls_established(&mut self.out);
-            }
+        self.advance_to(self.clock());
+        if self.is_handshaking() {
+            self.shake_hands()?;
         } else {
             if ready.writable {
                 self.write()?;
@@ -69,12 +73,30 @@ impl<T: Transport> Carrier<T> {
         self.session.handle_timeout(self.now);
     }
 
+    /// Whether the TLS handshake is under way: then [`Self::shake_hands`] moves what there is to move.
+    #[must_use]
+    pub fn is_handshaking(&self) -> bool {
+        self.channel.handshake().is_some()
+    }
+
+    /// Goes on with the TLS handshake until the transport is not ready for it; whether it is over.
+    ///
+    /// # Errors
+    /// It failed.
+    pub fn shake_hands(&mut self) -> Result<bool, Error> {
+        let over = self.channel.shake_hands().map_err(|error| self.tls_failed(error))?;
+        if over {
+            self.session.tls_established(&mut self.out);
+        }
+        Ok(over)
+    }
+
     /// Sends what is to be sent as far as that takes no waiting; whether there was anything.
     ///
     /// # Errors
-    /// As for [`Carrier::carry`].
+    /// As for [`Self::carry`].
     pub fn try_write(&mut self) -> Result<bool, Error> {
-        let any = !self.out.is_empty();
+        let any = !self.out.is_empty() || self.channel.holds_back();
         if any {
             self.write()?;
         }
@@ -84,19 +106,19 @@ impl<T: Transport> Carrier<T> {
     /// Reads without waiting; whether anything came for the session.
     ///
     /// # Errors
-    /// As for [`Carrier::carry`].
+    /// As for [`Self::carry`].
     pub fn try_read(&mut self) -> Result<bool, Error> {
-        if self.channel.handshake().is_some() {
+        if self.is_handshaking() {
             return Ok(false);
         }
         match self.channel.read(self.input.space()) {
             Ok(0) => Err(self.end_of_file()),
             Ok(count) => {
                 self.input.filled(count);
-                self.now = self.clock();
+                self.advance_to(self.clock());
                 Ok(true)
             }
-            Err(error) if not_now(&error) => Ok(false),
+            Err(error) if is_not_now(&error) => Ok(false),
             Err(error) => Err(self.link_lost(error)),
         }
     }
@@ -105,18 +127,24 @@ impl<T: Transport> Carrier<T> {
         while !self.out.is_empty() {
             match self.channel.write(self.out.unsent()) {
                 Ok(count) => self.out.sent(count),
-                Err(error) if not_now(&error) => return Ok(()),
+                Err(error) if is_not_now(&error) => return Ok(()),
                 // The server may have said why before it closed: what it said is read first.
                 Err(error) => {
                     self.out.clear();
-                    self.lost = Some(error);
+                    self.lost.get_or_insert(error);
                     return Ok(());
                 }
             }
         }
         self.channel
             .flush()
-            .or_else(|error| if not_now(&error) { Ok(()) } else { Err(self.link_lost(error)) })
+            .or_else(|error| if is_not_now(&error) { Ok(()) } else { Err(self.link_lost(error)) })
+    }
+
+    /// Whether writing has failed. Reading tells why.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.lost.is_some()
     }
 
     fn end_of_file(&mut self) -> Error {
@@ -136,10 +164,15 @@ impl<T: Transport> Carrier<T> {
         self.dead(fault)
     }
 
+    pub(super) fn tls_failed(&mut self, error: io::Error) -> Error {
+        self.give_up(&error);
+        Error::Tls(error)
+    }
+
     /// Nothing more is to be heard here. A server that still works for this session is to learn that.
     pub(super) fn dead(&mut self, fault: Fault) -> Error {
         self.channel.close();
-        if fault == Fault::Deadline(Timer::Startup) && self.channel.handshake().is_some() {
+        if fault == Fault::Deadline(Timer::Startup) && self.is_handshaking() {
             return Error::Tls(io::Error::new(
                 io::ErrorKind::TimedOut,
                 "the server did not finish it in time",
@@ -154,19 +187,52 @@ impl<T: Transport> Carrier<T> {
     }
 }
 
-fn loss(error: &io::Error) -> LinkLoss {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-            LinkLoss::Reset
-        }
-        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
-            LinkLoss::TimedOut
-        }
-        io::ErrorKind::UnexpectedEof => LinkLoss::Eof,
-        _ => LinkLoss::Other,
+/// What a runtime that waits asks of its conduit.
+impl<T: Transport> Carrier<T> {
+    /// [`Conduit::transport`]
+    ///
+    /// # Errors
+    /// It was closed, because the session is dead.
+    pub fn transport(&mut self) -> io::Result<&mut T> {
+        self.conduit.transport()
     }
-}
 
-fn not_now(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+    /// [`Conduit::wants`]
+    pub fn wants(&mut self) -> Wants {
+        self.conduit.wants()
+    }
+
+    /// [`Conduit::carry`]
+    ///
+    /// # Errors
+    /// The connection is lost, or the TLS handshake failed.
+    pub fn carry(&mut self, ready: Ready) -> Result<(), Error> {
+        self.conduit.carry(ready)
+    }
+
+    /// [`Conduit::check_time`]
+    pub fn check_time(&mut self) {
+        self.conduit.check_time();
+    }
+
+    /// [`Conduit::try_write`]
+    ///
+    /// # Errors
+    /// As for [`Carrier::carry`].
+    pub fn try_write(&mut self) -> Result<bool, Error> {
+        self.conduit.try_write()
+    }
+
+    /// [`Conduit::try_read`]
+    ///
+    /// # Errors
+    /// As for [`Carrier::carry`].
+    pub fn try_read(&mut self) -> Result<bool, Error> {
+        self.conduit.try_read()
+    }
+
+    /// [`Conduit::link_lost`]
+    pub fn link_lost(&mut self, error: io::Error) -> Error {
+        self.conduit.link_lost(error)
+    }
 }

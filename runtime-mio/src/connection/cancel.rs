@@ -35,14 +35,15 @@ impl Connection {
     /// finished requests are left alone.
     pub fn cancel(&mut self, id: RequestId) {
         self.due = true;
-        self.session.cancel(id, self.clock.now());
+        let now = self.conduit.clock();
+        self.conduit.ask().0.cancel(id, now);
     }
 
     pub(super) fn start_delivery(&mut self, key: CancelKey) {
         match Delivery::start(self, key) {
             Ok(delivery) => self.delivery = Some(delivery),
             // Undeliverable is as good as unheeded: the session's grace bounds the wait for its effect.
-            Err(_) => self.session.cancel_delivered(&mut self.out),
+            Err(_) => self.cancel_delivered(),
         }
     }
 
@@ -51,15 +52,20 @@ impl Connection {
         let Some(delivery) = &mut self.delivery else { return };
         if delivery.is_over(&self.registry) {
             self.delivery = None;
-            self.session.cancel_delivered(&mut self.out);
+            self.cancel_delivered();
         }
+    }
+
+    fn cancel_delivered(&mut self) {
+        let (session, out) = self.conduit.ask();
+        session.cancel_delivered(out);
     }
 }
 
 impl Delivery {
     fn start(connection: &Connection, key: CancelKey) -> io::Result<Self> {
         let deadline = Instant::now() + CANCEL_TIMEOUT;
-        let dial = Dial::start(&connection.config, connection.cancel_token(), deadline)?;
+        let dial = Dial::start(connection.conduit.config(), connection.cancel_token(), deadline)?;
         let mut out = OutBuf::new();
         out.push(&InitialMessage::CancelRequest(key));
         Ok(Self { way: Way::Dialing(dial.into()), out, deadline })
@@ -92,17 +98,11 @@ impl Delivery {
     fn say_and_listen(&mut self) -> io::Result<()> {
         let Way::Up(transport) = &mut self.way else { return Err(io::ErrorKind::WouldBlock.into()) };
         while !self.out.is_empty() {
-            match transport.write(self.out.unsent()) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                written => self.out.sent(written?),
-            }
+            self.out.sent(transport.write(self.out.unsent())?);
         }
         for _ in 0..READS_AT_ONCE {
-            match transport.read(&mut [0; 4096]) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+            if transport.read(&mut [0; 4096])? == 0 {
+                return Ok(());
             }
         }
         // A server that says so much has not understood; and it was told all there is.

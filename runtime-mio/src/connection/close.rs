@@ -1,6 +1,6 @@
 //! The end in good order.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyperwire_blocking::Error;
 use hyperwire_core::session::{Event as SessionEvent, RequestId, RequestOptions, SqlState, StatementError};
@@ -29,8 +29,8 @@ enum Step {
     Rollback,
     Detach,
     Terminate,
-    /// The server closes its end, until then.
-    Goodbye(Instant),
+    /// The server closes its end.
+    Goodbye,
     /// The embedder is told.
     Tell,
     Nothing,
@@ -55,36 +55,37 @@ impl Connection {
     /// Takes the next step, if it is time; whether it did.
     pub(super) fn go_on_closing(&mut self) -> Result<bool, Error> {
         let Some(closing) = &mut self.closing else { return Ok(false) };
-        if let Step::Goodbye(deadline) = closing.next
-            && deadline <= Instant::now()
-        {
+        if matches!(closing.next, Step::Goodbye) && self.conduit.is_close_overdue() {
             self.end_closing();
             return Ok(false);
         }
-        if !self.session.is_idle() {
+        if !self.conduit.session().is_idle() {
             return Ok(false);
         }
         match closing.next {
             Step::Rollback => {
                 closing.next = Step::Detach;
-                if self.session.transaction() != TransactionStatus::Idle {
-                    let deadline = self.clock.now() + ROLLBACK_TIMEOUT;
+                if self.conduit.session().transaction() != TransactionStatus::Idle {
+                    let deadline = self.conduit.clock() + ROLLBACK_TIMEOUT;
                     let options = RequestOptions::default().deadline(Some(deadline));
-                    closing.request = Some(self.session.query("ROLLBACK", options, &mut self.out)?);
+                    let (session, out) = self.conduit.ask();
+                    closing.request = Some(session.query("ROLLBACK", options, out)?);
                 }
             }
             Step::Detach => {
                 closing.next = Step::Terminate;
-                if let Some(sql) = self.config.session.detach() {
-                    let id = self.session.query(&sql, self.options(), &mut self.out)?;
+                if let Some(sql) = self.conduit.config().session.detach() {
+                    let options = self.options();
+                    let (session, out) = self.conduit.ask();
+                    let id = session.query(&sql, options, out)?;
                     self.closing.as_mut().map(|closing| closing.request.insert(id));
                 }
             }
             Step::Terminate => {
-                self.session.terminate(&mut self.out);
-                closing.next = Step::Goodbye(Instant::now() + GOODBYE_TIMEOUT);
+                self.conduit.start_close(GOODBYE_TIMEOUT);
+                closing.next = Step::Goodbye;
             }
-            Step::Goodbye(_) | Step::Tell | Step::Nothing => return Ok(false),
+            Step::Goodbye | Step::Tell | Step::Nothing => return Ok(false),
         }
         Ok(true)
     }
@@ -94,7 +95,12 @@ impl Connection {
     }
 
     pub(super) fn is_saying_goodbye(&self) -> bool {
-        matches!(&self.closing, Some(Closing { next: Step::Goodbye(_), .. }))
+        matches!(&self.closing, Some(Closing { next: Step::Goodbye, .. }))
+    }
+
+    /// Whether it came to its end in good order, of which the session only knows that it is over.
+    pub(super) fn has_closed(&self) -> bool {
+        matches!(&self.closing, Some(Closing { next: Step::Tell | Step::Nothing, .. }))
     }
 
     /// The server has closed its end, or was given the time to.
@@ -126,12 +132,6 @@ impl Connection {
             closing.failed = Some(error.clone().into());
         }
         is_own
-    }
-}
-
-impl Closing {
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        if let Step::Goodbye(deadline) = self.next { Some(deadline) } else { None }
     }
 }
 

@@ -6,22 +6,22 @@ mod close;
 mod request;
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::{Duration, Instant};
 
+use hyperwire_blocking::carrier::{Conduit, Ready};
 use hyperwire_blocking::socket::LinkReport;
 use hyperwire_blocking::{Config, Error};
-use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::row::Row;
-use hyperwire_core::session::{Event as SessionEvent, Fault, RequestId, Session, Settings};
+use hyperwire_core::session::{Event as SessionEvent, RequestId, Settings};
 use hyperwire_core::time::Instant as SessionTime;
 use hyperwire_core::wire::TransactionStatus;
 use mio::{Registry, Token};
 
-use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::event::{Event, Owner};
+use crate::transport::Transport;
+use crate::wants::Wants;
 use cancel::Delivery;
 use close::Closing;
 
@@ -44,16 +44,12 @@ const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// When it is dropped between requests, it says goodbye as far as that takes no waiting.
 #[derive(Debug)]
 pub struct Connection {
-    session: Session,
-    input: InBuf,
-    out: OutBuf,
+    conduit: Conduit<Transport>,
     link: Link,
     registry: Registry,
     token: Token,
-    config: Config,
     clock: Clock,
-    /// The time as of the last turn or read. Reading the clock for every row would cost more than the row.
-    now: SessionTime,
+    /// What the socket may be ready for: what its last event said and nothing has disproved yet.
     ready: Ready,
     /// That are left of this turn.
     reads: u32,
@@ -69,22 +65,13 @@ pub struct Connection {
     owner: Owner,
     /// What ended the connection, until it was said.
     failed: Option<Error>,
-    /// What the system said when the connection was lost.
-    lost: Option<io::Error>,
 }
 
 #[derive(Debug)]
 enum Link {
     Dialing(Box<Dial>),
-    Up(Channel, Box<LinkReport>),
+    Up(Box<LinkReport>),
     Gone,
-}
-
-/// What the socket may be ready for: what its last event said and nothing has disproved yet.
-#[derive(Clone, Copy, Debug)]
-struct Ready {
-    readable: bool,
-    writable: bool,
 }
 
 impl Connection {
@@ -101,25 +88,19 @@ impl Connection {
     /// # Errors
     /// A configuration that cannot be sent; no random bytes; a host name other than `localhost`, since looking one up
     /// may wait: then set [`Config::endpoint`] to the address. That nobody listens is said by [`Self::poll_event`].
-    pub fn connect(mut config: Config, registry: &Registry, first: Token) -> Result<Self, Error> {
+    pub fn connect(config: Config, registry: &Registry, first: Token) -> Result<Self, Error> {
         let failed = |source| Error::Connect { endpoint: config.endpoint.clone(), source };
-        let (clock, mut out) = (Clock::start(), OutBuf::new());
+        let clock = Clock::start();
         let bound = config.session.startup_timeout.min(config.connect_timeout).min(FOR_EVER);
         let dial = Dial::start(&config, first, clock.past() + bound).map_err(failed)?;
         let registry = registry.try_clone().map_err(failed)?;
-        config.session.startup_timeout = bound;
-        let session = Session::start(config.session.clone(), nonce()?, SessionTime::EPOCH, &mut out)?;
         Ok(Self {
-            session,
-            input: InBuf::new(),
-            out,
+            conduit: Conduit::start(config, clock.past())?,
             link: Link::Dialing(dial.into()),
             registry,
             token: first,
-            config,
             clock,
-            now: SessionTime::EPOCH,
-            ready: Ready { readable: false, writable: false },
+            ready: Ready::default(),
             reads: READS_A_TURN,
             due: true,
             delivery: None,
@@ -129,7 +110,6 @@ impl Connection {
             rowless: Vec::new(),
             owner: Owner::default(),
             failed: None,
-            lost: None,
         })
     }
 
@@ -149,12 +129,11 @@ impl Connection {
         self.begin_turn(self.clock.at(now));
         // What the link says of its end says more than the session can.
         self.dial();
-        self.session.handle_timeout(self.now);
+        self.conduit.check_time();
     }
 
     /// When to call [`Self::on_timeout`] if no event comes before: a time that has passed, when there is more to do right
-    /// now. `None` when only readiness is waited for, or demand, and when the connection is over. Nothing comes of one that is
-    /// over any more: a poll without another reason to end would wait for ever.
+    /// now. `None` says that nothing bounds the wait, not that there is something to wait for: that says [`Self::wants`].
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         if matches!(self.link, Link::Gone) {
@@ -165,9 +144,22 @@ impl Connection {
         }
         let dialing = if let Link::Dialing(dial) = &self.link { Some(dial.deadline()) } else { None };
         let delivery = self.delivery.as_ref().map(Delivery::deadline);
-        let closing = self.closing.as_ref().and_then(Closing::deadline);
-        let session = self.session.deadline().and_then(|(at, _)| self.clock.system(at));
-        [dialing, delivery, closing, session].into_iter().flatten().min()
+        [dialing, delivery, self.conduit.deadline()].into_iter().flatten().min()
+    }
+
+    /// What has to happen before [`Self::poll_event`] has something new to tell, once that returned `None`. An embedder
+    /// that is about to wait without a bound asks this, so that it does not wait for itself.
+    #[must_use]
+    pub fn wants(&self) -> Wants {
+        let session = self.conduit.session();
+        match self.deadline() {
+            Some(at) if at <= self.clock.past() => Wants::Turn,
+            _ if self.is_closed() => Wants::Nothing,
+            _ if session.wants_demand() => Wants::Demand,
+            Some(at) => Wants::Until(at),
+            None if session.is_idle() && self.closing.is_none() => Wants::Request,
+            None => Wants::Readiness,
+        }
     }
 
     /// The next thing that happened. `None` until there is more readiness, more time, or more demand.
@@ -184,24 +176,29 @@ impl Connection {
             return Err(error);
         }
         loop {
-            match self.session.poll(&mut self.input, &mut self.out, self.now) {
-                Ok(Some(SessionEvent::Row(id))) if self.rowless.is_empty() => {
-                    return Ok(Some(Event::Row(id)));
-                }
-                Ok(Some(event)) => {
-                    if let Some(event) = self.take(event)? {
+            match self.poll()? {
+                Some(SessionEvent::Row(id)) if self.rowless.is_empty() => return Ok(Some(Event::Row(id))),
+                Some(event) => {
+                    if let Some(event) = self.take(event) {
                         return Ok(Some(event));
                     }
                 }
-                Ok(None) => {
+                None => {
                     if self.carry()? || self.go_on_closing()? {
                         continue;
                     }
                     self.due = false;
                     return self.say_closed();
                 }
-                Err(fault) => return Err(self.dead(fault)),
             }
+        }
+    }
+
+    #[inline]
+    fn poll(&mut self) -> Result<Option<SessionEvent>, Error> {
+        match self.conduit.poll() {
+            Err(_) if self.has_closed() => Ok(None),
+            outcome => outcome.inspect_err(|_| self.hang_up()),
         }
     }
 
@@ -209,7 +206,7 @@ impl Connection {
     #[inline]
     #[must_use]
     pub fn row(&self) -> Option<Row<'_>> {
-        self.session.row(&self.input)
+        self.conduit.row()
     }
 
     /// Calls `each` with the row that the last event announced and with all behind it that are here and wanted, up to
@@ -219,32 +216,32 @@ impl Connection {
     /// What `each` returns; the row that it failed on counts as taken.
     pub fn for_each_row<E>(&mut self, each: impl FnMut(Row<'_>) -> Result<(), E>) -> Result<(), E> {
         self.due = true;
-        self.session.each_row(&mut self.input, each)
+        self.conduit.each_row(each)
     }
 
     /// Whether a transaction is open, as of the last finished request.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.session.transaction()
+        self.conduit.session().transaction()
     }
 
     /// What the server reported of itself when the session started.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        self.session.settings()
+        self.conduit.session().settings()
     }
 
     /// What the socket was set up with, and how soon a vanished peer is noticed because of it; `None` without a
     /// connection.
     #[must_use]
     pub fn link(&self) -> Option<&LinkReport> {
-        if let Link::Up(_, report) = &self.link { Some(report) } else { None }
+        if let Link::Up(report) = &self.link { Some(report) } else { None }
     }
 
     /// Whether no request is open or in line, and the session is ready for one.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.session.is_idle()
+        self.conduit.session().is_idle()
     }
 
     /// Whether the connection is over.
@@ -254,7 +251,7 @@ impl Connection {
     }
 
     fn begin_turn(&mut self, now: SessionTime) {
-        self.now = self.now.max(now);
+        self.conduit.advance_to(now);
         self.reads = READS_A_TURN;
         self.due = true;
     }
@@ -264,21 +261,17 @@ impl Connection {
     }
 
     /// Does what an event asks of the driver; gives back what is for the embedder.
-    fn take(&mut self, event: SessionEvent) -> Result<Option<Event>, Error> {
+    fn take(&mut self, event: SessionEvent) -> Option<Event> {
         if self.is_of_closing(&event) {
-            return Ok(None);
+            return None;
         }
-        Ok(Some(match event {
-            SessionEvent::StartTls => {
-                self.start_tls()?;
-                return Ok(None);
-            }
+        Some(match event {
             SessionEvent::SendCancel(key) => {
                 self.start_delivery(key);
-                return Ok(None);
+                return None;
             }
             SessionEvent::Columns { id, .. } | SessionEvent::Row(id) if self.rowless.contains(&id) => {
-                return Ok(None);
+                return None;
             }
             SessionEvent::Ready => Event::Ready,
             SessionEvent::Columns { id, columns } => Event::Columns { id, columns },
@@ -296,26 +289,13 @@ impl Connection {
             SessionEvent::Notice(notice) => Event::Notice(notice),
             SessionEvent::Pulse => Event::Pulse,
             // COPY is refused by the session unless a request asks for it, and none here does.
-            _ => return Ok(None),
-        }))
+            _ => return None,
+        })
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if self.session.is_idle() {
-            self.session.terminate(&mut self.out);
-            self.ready.writable = true;
-            self.write();
-        }
+        self.conduit.hang_up();
     }
-}
-
-fn nonce() -> Result<[u8; 18], Error> {
-    let mut nonce = [0; 18];
-    let filled = getrandom::fill(&mut nonce);
-    filled.map(|()| nonce).map_err(|error| Error::Session {
-        fault: Fault::Closed,
-        source: Some(io::Error::other(format!("the system has no random bytes: {error}"))),
-    })
 }

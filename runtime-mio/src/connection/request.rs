@@ -16,7 +16,8 @@ impl Connection {
     /// The statement cannot be sent, or the connection is over. Nothing was sent then.
     pub fn query(&mut self, sql: &str) -> Result<RequestId, Error> {
         let options = self.begin_request()?;
-        Ok(self.session.query(sql, options, &mut self.out)?)
+        let (session, out) = self.conduit.ask();
+        Ok(session.query(sql, options, out)?)
     }
 
     /// Like [`Self::query`], with values for `$1`, `$2` ... in the statement.
@@ -25,7 +26,8 @@ impl Connection {
     /// As for [`Self::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<RequestId, Error> {
         let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
-        Ok(self.session.query_params(sql, &parameters, None, options, &mut self.out)?)
+        let (session, out) = self.conduit.ask();
+        Ok(session.query_params(sql, &parameters, None, options, out)?)
     }
 
     /// Runs a statement whose rows nobody wants to see: no [`Event::Row`](crate::Event::Row) and no
@@ -54,7 +56,8 @@ impl Connection {
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<RequestId, Error> {
         let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
         let options = self.begin_request()?;
-        Ok(self.session.prepare(sql, &types, options, &mut self.out)?)
+        let (session, out) = self.conduit.ask();
+        Ok(session.prepare(sql, &types, options, out)?)
     }
 
     /// Runs a prepared statement; see [`Self::query`].
@@ -68,7 +71,8 @@ impl Connection {
     ) -> Result<RequestId, Error> {
         self.check_owner(statement)?;
         let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
-        Ok(self.session.execute(statement.prepared(), &parameters, options, &mut self.out)?)
+        let (session, out) = self.conduit.ask();
+        Ok(session.execute(statement.prepared(), &parameters, options, out)?)
     }
 
     /// Runs a prepared statement whose rows nobody wants to see; see [`Self::execute`].
@@ -90,7 +94,8 @@ impl Connection {
     pub fn close_statement(&mut self, statement: &Statement) -> Result<RequestId, Error> {
         self.check_owner(statement)?;
         let options = self.begin_request()?;
-        Ok(self.session.close_statement(statement.prepared().name(), options, &mut self.out)?)
+        let (session, out) = self.conduit.ask();
+        Ok(session.close_statement(statement.prepared().name(), options, out)?)
     }
 
     /// Shows that the server answers, by its cheapest round trip. If it does not within `timeout`, the connection is
@@ -100,20 +105,22 @@ impl Connection {
     /// The connection is over.
     pub fn ping(&mut self, timeout: Duration) -> Result<RequestId, Error> {
         self.begin_request()?;
-        let options = RequestOptions::default().deadline(Some(self.clock.now() + timeout));
-        Ok(self.session.sync(options, &mut self.out)?)
+        let options = RequestOptions::default().deadline(Some(self.conduit.clock() + timeout));
+        let (session, out) = self.conduit.ask();
+        Ok(session.sync(options, out)?)
     }
 
-    /// Asks for this many more rows of a request; `u64::MAX` for all of them.
+    /// Asks for this many more rows of a request; `u64::MAX` for all of them. Only rows need it, the end of a result does
+    /// not.
     pub fn demand(&mut self, id: RequestId, rows: u64) {
         self.due = true;
-        self.session.demand(id, rows);
+        self.conduit.ask().0.demand(id, rows);
     }
 
-    /// Whether rows are held back for want of demand.
+    /// Whether a row is here and held back for want of demand.
     #[must_use]
     pub fn wants_demand(&self) -> bool {
-        self.session.wants_demand()
+        self.conduit.session().wants_demand()
     }
 
     /// Forgets a request, of which no event comes any more. One that was not sent is not; what is left of an answer is
@@ -121,7 +128,9 @@ impl Connection {
     pub fn abandon(&mut self, id: RequestId) {
         self.due = true;
         self.rowless.retain(|rowless| *rowless != id);
-        self.session.abandon(id, self.clock.now(), &mut self.out);
+        let now = self.conduit.clock();
+        let (session, out) = self.conduit.ask();
+        session.abandon(id, now, out);
     }
 
     /// Cancels every following statement that takes longer than this, waiting in line included. `None`, the default,
@@ -132,7 +141,8 @@ impl Connection {
 
     /// What is said about a request that starts now.
     pub(super) fn options(&self) -> RequestOptions {
-        RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.clock.now() + timeout))
+        RequestOptions::default()
+            .deadline(self.statement_timeout.map(|timeout| self.conduit.clock() + timeout))
     }
 
     fn begin_request(&mut self) -> Result<RequestOptions, Error> {
@@ -145,7 +155,7 @@ impl Connection {
     }
 
     fn without_rows(&mut self, id: RequestId) -> RequestId {
-        self.session.demand(id, u64::MAX);
+        self.conduit.ask().0.demand(id, u64::MAX);
         self.rowless.push(id);
         id
     }

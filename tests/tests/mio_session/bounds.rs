@@ -4,17 +4,12 @@ use std::time::{Duration, Instant};
 
 use hyperwire_mio::core::session::{Fault, StatementError, Timer};
 use hyperwire_mio::core::wire::FrontendMessage;
-use hyperwire_mio::{Config, Connection, Event};
-use hyperwire_tests::scripted::{Failure, Latch, Listen, Server};
+use hyperwire_mio::{Connection, Event};
+use hyperwire_tests::script::{answer_repeatedly, flood, impatient};
+use hyperwire_tests::scripted::{Latch, Listen, Server};
 use rstest::rstest;
 
 use crate::{LONG, Loop, SHORT, heed_cancel, serve, serve_proof, texts};
-
-/// Gives a server little time to heed a cancel.
-fn impatient(config: &mut Config) {
-    config.session.cancel_grace = SHORT;
-    config.session.abandon_patience = SHORT;
-}
 
 #[rstest]
 fn a_statement_whose_time_is_up_is_canceled_and_the_session_goes_on(
@@ -168,13 +163,7 @@ fn timeouts_without_end_are_taken_as_such() {
 /// be sent around in circles for it.
 #[test]
 fn an_embedder_sleeps_while_there_is_nothing_to_do() {
-    let server = serve(Listen::tcp(), |session| {
-        session.expect_query("select much")?;
-        session.send_bytes(texts(&[]).description())?;
-        session.send_row_repeatedly(&[Some(b"x")], 1_000)?;
-        session.complete("SELECT 1000")?;
-        session.ready(hyperwire_mio::core::wire::TransactionStatus::Idle)
-    });
+    let server = serve(Listen::tcp(), |session| answer_repeatedly(session, "select much", b"x", 1_000));
     let mut embedder = Loop::new();
     let mut connection = embedder.connected(&server);
 
@@ -192,17 +181,4 @@ fn an_embedder_sleeps_while_there_is_nothing_to_do() {
     assert_eq!(embedder.finish(&mut connection, id).unwrap().values.len(), 1_000);
     drop(connection);
     server.finish().unwrap();
-}
-
-/// Sends until the client closes the connection, which it has to do before the test's patience ends.
-fn flood(mut send: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
-    let start = Instant::now();
-    while start.elapsed() < LONG {
-        match send() {
-            Ok(()) => {}
-            Err(Failure::Io { .. }) => return Ok(()),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Err("the client takes whatever comes".into())
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyperwire_mio::core::session::{CANCEL_TIMEOUT, SqlState, StatementError};
 use hyperwire_mio::core::wire::TransactionStatus;
+use hyperwire_tests::script::answer_repeatedly;
 use hyperwire_tests::scripted::{Auth, Initial, Latch, Listen};
 use rstest::rstest;
 
@@ -147,11 +148,7 @@ fn a_server_that_does_not_take_a_cancel_delays_the_next_statement_by_the_cancels
 #[test]
 fn a_small_result_that_is_dropped_is_read_to_its_end_without_a_cancel() {
     let server = serve(Listen::tcp(), |session| {
-        session.expect_query("select some")?;
-        session.send_bytes(texts(&[]).description())?;
-        session.send_row_repeatedly(&[Some(&KILOBYTE)], 500)?;
-        session.complete("SELECT 500")?;
-        session.ready(TransactionStatus::Idle)?;
+        answer_repeatedly(session, "select some", &KILOBYTE, 500)?;
         serve_proof(session)
     });
     let mut embedder = Loop::new();

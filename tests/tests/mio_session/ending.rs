@@ -5,21 +5,12 @@ use std::io::ErrorKind;
 use hyperwire_mio::core::hyperd::Endpoint;
 use hyperwire_mio::core::session::{Fault, LinkLoss};
 use hyperwire_mio::{Config, Connection, Error, Event};
+use hyperwire_tests::script::{Answered, answer_and_go};
 use hyperwire_tests::scripted::{Auth, Latch, Listen, Server};
 use mio::Token;
 use rstest::rstest;
 
-use crate::{LONG, Loop, serve, texts};
-
-/// How far the server gets with its answer.
-#[derive(Clone, Copy, Debug)]
-enum Answered {
-    Nothing,
-    Description,
-    HalfARow,
-    Rows,
-    Complete,
-}
+use crate::{LONG, Loop, serve};
 
 #[rstest]
 fn a_server_that_goes_away_during_a_statement_leaves_its_effect_unknown(
@@ -33,25 +24,12 @@ fn a_server_that_goes_away_during_a_statement_leaves_its_effect_unknown(
     )]
     answered: Answered,
 ) {
-    let server = serve(listen(), move |session| {
-        session.expect_query("insert ... returning a")?;
-        let rows = texts(&["one", "two"]);
-        let whole = [rows.description(), rows.rows(), b"C\0\0\0\x0fINSERT 0 2\0"].concat();
-        let length = match answered {
-            Answered::Nothing => 0,
-            Answered::Description => rows.description().len(),
-            Answered::HalfARow => rows.description().len() + 9,
-            Answered::Rows => rows.description().len() + rows.rows().len(),
-            Answered::Complete => whole.len(),
-        };
-        session.send_bytes(&whole[..length])?;
-        session.close();
-        Ok(())
-    });
+    let sql = "insert ... returning a";
+    let server = serve(listen(), move |session| answer_and_go(session, sql, answered));
     let mut embedder = Loop::new();
     let mut connection = embedder.connected(&server);
 
-    let id = connection.query("insert ... returning a").unwrap();
+    let id = connection.query(sql).unwrap();
     connection.demand(id, u64::MAX);
     let fault = embedder.fault(&mut connection);
 

@@ -18,15 +18,10 @@ use std::time::{Duration, Instant};
 
 use hyperwire_mio::core::row::FromValue;
 use hyperwire_mio::core::session::{Fault, RequestId, StatementError};
-use hyperwire_mio::core::wire::TransactionStatus;
-use hyperwire_mio::{Config, Connection, Error, Event};
-use hyperwire_tests::scripted::{Auth, Failure, Listen, Rows, Server, Session, oid};
+use hyperwire_mio::{Config, Connection, Error, Event, Wants};
+use hyperwire_tests::script::{LONG, SHORT, answer, config, heed_cancel, serve, serve_proof, texts};
+use hyperwire_tests::scripted::Server;
 use mio::{Events, Poll, Token};
-
-/// For waits that are meant to end early; also the patience of the scripts.
-const LONG: Duration = Duration::from_secs(10);
-/// For bounds that are meant to be reached.
-const SHORT: Duration = Duration::from_millis(200);
 
 /// An embedder with one connection at a time.
 struct Loop {
@@ -51,7 +46,7 @@ impl Loop {
         Self { poll: Poll::new().expect("a poll"), events: Events::with_capacity(64), waits: 0 }
     }
 
-    /// Begins to connect. Nothing is canceled because a machine is slow: tests that are about those bounds set them.
+    /// Begins to connect.
     fn connect(&self, server: &Server, change: impl FnOnce(&mut Config)) -> Connection {
         let mut config = config(server);
         change(&mut config);
@@ -148,53 +143,12 @@ impl Loop {
             }
         }
         assert!(connection.is_closed());
-        assert_eq!(connection.deadline(), None, "nothing is to be waited for any more");
+        assert_eq!((connection.wants(), connection.deadline()), (Wants::Nothing, None));
+        assert!(matches!(connection.poll_event(), Ok(None)), "and there is nothing more to tell");
     }
-}
-
-/// How to reach a server.
-fn config(server: &Server) -> Config {
-    let endpoint = server.address().descriptor().parse().expect("the server's address is an endpoint");
-    let mut config = Config::new(endpoint, "adm");
-    config.session.abandon_patience = LONG;
-    config
 }
 
 /// The first value of the row that the last event announced.
 fn value<'c, T: FromValue<'c>>(connection: &'c Connection) -> T {
     connection.row().expect("it was announced").get(0).expect("of that type")
-}
-
-/// A server that lets everybody in and then goes on with this script.
-fn serve(
-    listen: Listen,
-    script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static,
-) -> Server {
-    listen.patience(LONG).serve(move |session| {
-        session.accept_startup(Auth::Trust)?;
-        script(session)
-    })
-}
-
-/// One column of text.
-fn texts(texts: &[&str]) -> Rows {
-    texts.iter().fold(Rows::of([("a", oid::TEXT)]), |rows, text| rows.row([Some(text)]))
-}
-
-/// Answers a statement with one column of text.
-fn answer(session: &mut Session, sql: &str, with: &[&str]) -> Result<(), Failure> {
-    session.expect_query(sql)?;
-    session.send_rows(&texts(with))?;
-    session.ready(TransactionStatus::Idle)
-}
-
-/// The script's side of [`Loop::shows_that_it_is_usable`].
-fn serve_proof(session: &mut Session) -> Result<(), Failure> {
-    answer(session, "select 'usable'", &["usable"])
-}
-
-/// A statement that was told to stop, and did.
-fn heed_cancel(session: &mut Session) -> Result<(), Failure> {
-    session.send_error("57014", "canceled")?;
-    session.ready(TransactionStatus::Idle)
 }

@@ -1,8 +1,9 @@
 //! What comes of statements, however it is split on its way.
 
-use hyperwire_mio::Event;
 use hyperwire_mio::core::wire::{BackendMessage, FrontendMessage, TransactionStatus};
-use hyperwire_tests::scripted::{Auth, Listen};
+use hyperwire_mio::{Event, Wants};
+use hyperwire_tests::script::answer_repeatedly;
+use hyperwire_tests::scripted::{Auth, Latch, Listen};
 use rstest::rstest;
 
 use crate::{Loop, SHORT, answer, serve, serve_proof, texts, value};
@@ -28,7 +29,8 @@ fn rows_come_as_they_are_asked_for_and_no_others(
         assert_eq!(value::<&str>(&connection), expected);
     }
     embedder.expect_silence(&mut connection, SHORT);
-    assert!(connection.wants_demand());
+    assert!(connection.wants_demand() && matches!(connection.poll_event(), Ok(None)));
+    assert_eq!((connection.wants(), connection.deadline()), (Wants::Demand, None));
 
     let rest = embedder.finish(&mut connection, id).unwrap();
     assert_eq!(
@@ -36,6 +38,51 @@ fn rows_come_as_they_are_asked_for_and_no_others(
         (vec!["3".into(), "4".into(), "5".into()], Some("SELECT 5"))
     );
     embedder.close(connection);
+    server.finish().unwrap();
+}
+
+/// Whether there is a second row, the server is asked and not the embedder.
+#[rstest]
+#[case::that_comes_at_once(false)]
+#[case::that_is_long_in_coming(true)]
+fn a_row_that_is_asked_for_alone_brings_the_end_of_its_result(#[case] later: bool) {
+    let seen = Latch::new("the row was seen");
+    let server = serve(Listen::tcp(), {
+        let seen = seen.clone();
+        move |session| {
+            session.expect_query("select a")?;
+            let rows = texts(&["1"]);
+            session.send_bytes(rows.description())?;
+            session.send_bytes(rows.rows())?;
+            if later {
+                session.stall(&seen)?;
+            }
+            session.complete("SELECT 1")?;
+            session.ready(TransactionStatus::Idle)?;
+            serve_proof(session)
+        }
+    });
+    let mut embedder = Loop::new();
+    let mut connection = embedder.connected(&server);
+    assert_eq!(connection.wants(), Wants::Turn, "it was not asked for events until it had none");
+    assert!(matches!(connection.poll_event(), Ok(None)));
+    assert_eq!(connection.wants(), Wants::Request);
+    let id = connection.query("select a").unwrap();
+    connection.demand(id, 1);
+
+    assert!(matches!(embedder.next(&mut connection), Ok(Event::Columns { .. })));
+    assert!(matches!(embedder.next(&mut connection), Ok(Event::Row(_))));
+    if later {
+        embedder.expect_silence(&mut connection, SHORT);
+        assert!(matches!(connection.poll_event(), Ok(None)));
+        assert_eq!(connection.wants(), Wants::Readiness);
+    }
+    seen.release();
+
+    assert!(matches!(embedder.next(&mut connection), Ok(Event::Complete { .. })));
+    assert!(matches!(embedder.next(&mut connection), Ok(Event::Finished { .. })));
+    embedder.shows_that_it_is_usable(&mut connection);
+    drop(connection);
     server.finish().unwrap();
 }
 
@@ -141,13 +188,7 @@ fn an_error_fails_its_statement_and_no_other_and_notices_are_heard() {
 
 #[test]
 fn many_rows_are_handed_out_at_once_and_one_that_is_refused_counts_as_taken() {
-    let server = serve(Listen::tcp(), |session| {
-        session.expect_query("select much")?;
-        session.send_bytes(texts(&[]).description())?;
-        session.send_row_repeatedly(&[Some(b"x")], 100_000)?;
-        session.complete("SELECT 100000")?;
-        session.ready(TransactionStatus::Idle)
-    });
+    let server = serve(Listen::tcp(), |session| answer_repeatedly(session, "select much", b"x", 100_000));
     let mut embedder = Loop::new();
     let mut connection = embedder.connected(&server);
     let id = connection.query("select much").unwrap();

@@ -1,0 +1,171 @@
+//! A session and what moves its bytes, without an opinion on who waits for its answers.
+
+use std::io;
+use std::time::{Duration, Instant as Clock};
+
+use hyperwire_core::buffer::{InBuf, OutBuf};
+use hyperwire_core::row::Row;
+use hyperwire_core::session::{Event, Fault, Session};
+use hyperwire_core::time::Instant;
+
+use super::channel::{Channel, Transport};
+use super::connect_bound;
+use crate::config::Config;
+use crate::error::Error;
+
+/// A session, its buffers and its transport. A [`Carrier`](super::Carrier) is one with answers that are waited for; a
+/// runtime that hands out events as they come, to whoever drives it, takes the conduit alone.
+///
+/// Such a runtime [polls](Self::poll) until there is nothing more to tell, [writes](Self::try_write),
+/// [reads](Self::try_read) once, and begins again; when neither moved anything it waits for [`Self::wants`]. After an
+/// error the transport is closed, and every later call says the same.
+#[derive(Debug)]
+pub struct Conduit<T> {
+    pub(super) session: Session,
+    pub(super) input: InBuf,
+    pub(super) out: OutBuf,
+    pub(super) channel: Channel<T>,
+    pub(super) config: Config,
+    pub(super) epoch: Clock,
+    /// The time as of the last wait. Reading the clock for every row would cost more than the row.
+    pub(super) now: Instant,
+    /// When to stop waiting for the server's end of a connection that was said goodbye to.
+    pub(super) closing: Option<Clock>,
+    /// What the system said when the connection was lost.
+    pub(super) lost: Option<io::Error>,
+}
+
+impl<T: Transport> Conduit<T> {
+    /// Starts a session that has no transport yet: requests are taken, nothing is moved. Its start-up has to be over
+    /// [`Config::connect_timeout`] after `epoch`, or earlier if the session's own bound is.
+    ///
+    /// # Errors
+    /// A configuration that cannot be sent; no random bytes.
+    pub fn start(mut config: Config, epoch: Clock) -> Result<Self, Error> {
+        let passed = T::now().saturating_duration_since(epoch);
+        let left = connect_bound(&config).saturating_sub(passed);
+        config.session.startup_timeout = config.session.startup_timeout.min(left);
+        let (now, mut out) = (Instant::EPOCH + passed, OutBuf::new());
+        let session = Session::start(config.session.clone(), nonce()?, now, &mut out)?;
+        let (input, channel) = (InBuf::new(), Channel::new());
+        Ok(Self { session, input, out, channel, config, epoch, now, closing: None, lost: None })
+    }
+
+    /// Gives it the transport, which is connected.
+    pub fn connected(&mut self, transport: T) {
+        self.channel.open(transport);
+    }
+
+    /// The transport, to wait for it.
+    ///
+    /// # Errors
+    /// There is none yet, or it was closed because the session is dead.
+    pub fn transport(&mut self) -> io::Result<&mut T> {
+        self.channel.transport()
+    }
+
+    /// The next event, if it is here already. TLS is seen to in here; a CancelRequest is not.
+    ///
+    /// # Errors
+    /// The session is dead.
+    #[inline]
+    pub fn poll(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            match self.session.poll(&mut self.input, &mut self.out, self.now) {
+                Ok(Some(Event::StartTls)) => self.start_tls()?,
+                Ok(event) => return Ok(event),
+                Err(fault) => return Err(self.dead(fault)),
+            }
+        }
+    }
+
+    #[cold]
+    fn start_tls(&mut self) -> Result<(), Error> {
+        self.channel.start_tls(&self.config).map_err(|error| self.tls_failed(error))
+    }
+
+    /// The row that the last event announced.
+    #[inline]
+    #[must_use]
+    pub fn row(&self) -> Option<Row<'_>> {
+        self.session.row(&self.input)
+    }
+
+    /// Hands every row that is here and wanted to `each`, starting with the one that the last event announced.
+    ///
+    /// # Errors
+    /// What `each` returns.
+    #[inline]
+    pub fn each_row<E>(&mut self, each: impl FnMut(Row<'_>) -> Result<(), E>) -> Result<(), E> {
+        self.session.each_row(&mut self.input, each)
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The session, and where it appends what is to be sent, to ask something of it.
+    pub fn ask(&mut self) -> (&mut Session, &mut OutBuf) {
+        (&mut self.session, &mut self.out)
+    }
+
+    /// How it is connected.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Ends the session: says goodbye, and waits for the server to close its end, at most `bound`.
+    pub fn start_close(&mut self, bound: Duration) {
+        self.session.terminate(&mut self.out);
+        self.closing = Some(T::now() + bound.min(super::FOR_EVER));
+    }
+
+    /// Whether the server has had its time to close its end.
+    #[must_use]
+    pub fn is_close_overdue(&self) -> bool {
+        self.closing.is_none_or(|deadline| deadline <= T::now())
+    }
+
+    /// Says goodbye as far as that takes no waiting, if nothing is open.
+    pub fn hang_up(&mut self) {
+        if self.session.is_idle() {
+            self.session.terminate(&mut self.out);
+            let _ = self.write();
+        }
+    }
+
+    /// Closes the transport: the server is to learn at once that nobody listens any more.
+    pub fn close(&mut self) {
+        self.channel.close();
+    }
+
+    /// Nothing comes of this session, which has not begun; whoever asks later is told what the system said.
+    pub fn give_up(&mut self, error: &io::Error) {
+        let fault = self.session.handle_link_loss(crate::socket::loss(error));
+        self.lost = Some(io::Error::new(error.kind(), error.to_string()));
+        let _ = self.dead(fault);
+    }
+
+    /// What time it is by the session's clock.
+    #[must_use]
+    pub fn clock(&self) -> Instant {
+        Instant::EPOCH + T::now().saturating_duration_since(self.epoch)
+    }
+
+    /// Takes this for the time, if it is later than what was taken for it before.
+    pub fn advance_to(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+}
+
+fn nonce() -> Result<[u8; 18], Error> {
+    let mut nonce = [0; 18];
+    getrandom::fill(&mut nonce).map_err(|error| Error::Session {
+        fault: Fault::Closed,
+        source: Some(io::Error::other(format!("the system gave no random bytes: {error}"))),
+    })?;
+    Ok(nonce)
+}
