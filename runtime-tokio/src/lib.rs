@@ -42,7 +42,8 @@
 //!
 //! - **Dropping a future is safe at any point**, see [`Client`]. Timeouts from outside are therefore fine, but those of
 //!   [`Client::set_statement_timeout`] also end the statement at the server.
-//! - **No task is spawned.** A client does something only while one of its futures is polled.
+//! - **No task is spawned**, but one for each share in a shared hyperd (`shared`). A client does something only while one
+//!   of its futures is polled.
 //! - **Any runtime of tokio with I/O and time enabled**, on one thread or several. Futures are `Send` if what the caller
 //!   puts into them is; nothing else has to be.
 //! - **Reading never waits for writing**, so that a server with much to say and a client with much to send do not wait
@@ -57,12 +58,16 @@ mod connect;
 mod connection;
 pub mod pool;
 mod rows;
+#[cfg(unix)]
+pub mod shared;
 mod stream;
 mod transaction;
 mod transport;
 
 pub use cancel::CancelHandle;
 pub use client::Client;
+#[cfg(unix)]
+pub use hyperwire_blocking::daemon;
 #[cfg(feature = "tls")]
 pub use hyperwire_blocking::tls;
 pub use hyperwire_blocking::{Config, Error, Statement, hyperd, socket};

@@ -34,7 +34,7 @@ mod worker;
 pub mod ground {
     pub use super::host::name as host_name;
     pub use super::owner::of_peer as owner_of_peer;
-    pub use super::port::NoAnswer;
+    pub use super::port::{NoAnswer, fresh_nonce};
     pub use super::spawn::spawn;
     pub use super::state_folder::StateFolder;
     pub use super::system_error::system_error;

@@ -79,8 +79,7 @@ fn ask_for_record(port: u16) -> Result<(Record, hyperwire_core::control::Owner),
 /// Says HELLO with a fresh nonce. The connection is left open if the answer is a line of the protocol.
 pub(crate) fn hello(port: u16) -> (Greeting, Option<Link>) {
     let greeted = Link::open(port).and_then(|mut link| {
-        let mut nonce = Nonce([0; 16]);
-        getrandom::fill(&mut nonce.0).map_err(|_| NoAnswer::Error(SystemError::Exhausted))?;
+        let nonce = fresh_nonce()?;
         let reply = link.ask(&Command::Hello { nonce }, Instant::now() + PROBE_REPLY)?;
         Ok((Greeting::Reply { nonce, reply }, link))
     });
@@ -88,6 +87,16 @@ pub(crate) fn hello(port: u16) -> (Greeting, Option<Link>) {
         Ok((greeting, link)) => (greeting, Some(link)),
         Err(none) => (none.into(), None),
     }
+}
+
+/// A nonce that nobody can foretell.
+///
+/// # Errors
+/// The system gives no random bits.
+pub fn fresh_nonce() -> Result<Nonce, NoAnswer> {
+    let mut nonce = Nonce([0; 16]);
+    getrandom::fill(&mut nonce.0).map_err(|_| NoAnswer::Error(SystemError::Exhausted))?;
+    Ok(nonce)
 }
 
 /// Says one thing on a connection of its own and gives the answer.

@@ -16,7 +16,11 @@ const CREATING_LOCK: &str = "creating.lock";
 /// How often a held lock is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(5);
 
-pub(super) fn create(
+/// Creates the database file unless it is there, while no other program of the place does. Waits, at most so long.
+///
+/// # Errors
+/// See [`CreateError`].
+pub fn create(
     folder: &StateFolder,
     endpoint: Endpoint,
     path: &str,

@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 use hyperwire_core::control::{
     Command, DAEMON_LOCK, LineDecoder, Record, SPAWN_LOCK, StartReport, SystemError,
 };
-use hyperwire_core::election::{Answer, Effect, Election, ElectionError, Event, Phase};
+use hyperwire_core::election::{Answer, Effect, Election, Event, Phase};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::share::Share;
 use super::{JoinError, Settings};
 use crate::daemon::{self, Clock, Link, Place, StateFolder, system_error};
 
@@ -37,12 +38,8 @@ struct Common {
 
 #[derive(Debug)]
 struct State {
-    election: Election,
+    share: Share,
     clock: Clock,
-    /// How many uses are entered.
-    uses: usize,
-    /// Why the command for a daemon could not be given.
-    refused: Option<String>,
     over: bool,
     ended: bool,
 }
@@ -50,13 +47,12 @@ struct State {
 impl Driver {
     pub(super) fn start(settings: Settings) -> Result<Self, JoinError> {
         let place = &settings.place;
-        let mut election = Election::new(settings.election()?);
         let clock = Clock::start();
-        election.start(clock.now());
+        let share = Share::begin(&settings, clock.now())?;
         let (wake, woken) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        let state = State { election, clock, uses: 0, refused: None, over: false, ended: false };
+        let state = State { share, clock, over: false, ended: false };
         let common = Arc::new(Common { state: Mutex::new(state), changed: Condvar::new(), wake });
         let folder = StateFolder::new(&place.state_folder);
         let carrier = Carrier {
@@ -79,33 +75,22 @@ impl Driver {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        self.common.lock().election.phase()
+        self.common.lock().share.election.phase()
     }
 
     pub(super) fn enter(&self, deadline: Instant) -> Result<Arc<Record>, JoinError> {
         let mut state = self.common.lock();
-        let mut restarted = false;
+        let mut has_waited = false;
         loop {
-            if state.election.begin()
-                && let Some(record) = state.election.adopted()
-            {
-                let record = record.clone();
-                state.uses += 1;
+            let now = state.clock.now();
+            if let Some(record) = state.share.enter(has_waited, now)? {
                 return Ok(record);
             }
-            if let Some(error) = state.election.error().cloned() {
-                if restarted {
-                    return Err(state.why(error));
-                }
-                // It may have failed long ago; whoever asks now gets a search of their own.
-                let now = state.clock.now();
-                state.election.start(now);
-                self.common.wake();
-            }
-            restarted = true;
+            self.common.wake();
+            has_waited = true;
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(JoinError::Late { phase: state.election.phase() });
+                return Err(JoinError::Late { phase: state.share.election.phase() });
             }
             let waited = self.common.changed.wait_timeout(state, left);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
@@ -114,10 +99,8 @@ impl Driver {
 
     pub(super) fn leave(&self) {
         let mut state = self.common.lock();
-        state.uses -= 1;
-        if state.uses == 0 {
-            let now = state.clock.now();
-            state.election.end(now);
+        let now = state.clock.now();
+        if state.share.leave(now) {
             self.common.wake();
         }
     }
@@ -125,7 +108,7 @@ impl Driver {
     pub(super) fn report(&self, reason: &str) {
         let mut state = self.common.lock();
         let now = state.clock.now();
-        state.election.report(reason, now);
+        state.share.election.report(reason, now);
         self.common.wake();
     }
 }
@@ -134,7 +117,7 @@ impl Drop for Driver {
     fn drop(&mut self) {
         let mut state = self.common.lock();
         state.over = true;
-        state.election.release();
+        state.share.election.release();
         self.common.wake();
         let bound = Instant::now() + ENDING;
         while !state.ended && Instant::now() < bound {
@@ -157,15 +140,6 @@ impl Common {
     fn wake(&self) {
         // A full pipe wakes as well.
         let _ = (&self.wake).write(&[1]);
-    }
-}
-
-impl State {
-    fn why(&mut self, error: ElectionError) -> JoinError {
-        match self.refused.take() {
-            Some(why) => JoinError::Command(why),
-            None => error.into(),
-        }
     }
 }
 
@@ -204,9 +178,9 @@ impl Carrier {
     fn next_effects(&self) -> Vec<Effect> {
         let mut state = self.common.lock();
         let now = state.clock.now();
-        state.election.handle_timeout(now);
-        let effects: Vec<_> = std::iter::from_fn(|| state.election.poll_effect()).collect();
-        let events: Vec<Event> = std::iter::from_fn(|| state.election.poll_event()).collect();
+        state.share.election.handle_timeout(now);
+        let effects: Vec<_> = std::iter::from_fn(|| state.share.election.poll_effect()).collect();
+        let events: Vec<Event> = std::iter::from_fn(|| state.share.election.poll_event()).collect();
         if !events.is_empty() {
             self.common.changed.notify_all();
         }
@@ -225,7 +199,7 @@ impl Carrier {
     fn tell(&self, what: impl FnOnce(&mut Election, hyperwire_core::time::Instant)) {
         let mut state = self.common.lock();
         let now = state.clock.now();
-        what(&mut state.election, now);
+        what(&mut state.share.election, now);
     }
 
     fn carry_out(&mut self, effect: Effect) -> Option<Answer> {
@@ -276,7 +250,7 @@ impl Carrier {
         let mut state = self.common.lock();
         // Fetching hyperd takes as long as it takes; the election's time is for the election.
         state.clock.leave_out(began.elapsed());
-        state.refused = command.as_ref().err().cloned();
+        state.share.note_command(&command);
         drop(state);
         let command = command.map_err(|_| SystemError::NotFound)?;
         let reader = daemon::spawn(&command, &self.place).map_err(|error| system_error(&error))?;
@@ -361,7 +335,7 @@ impl Carrier {
 
     fn wait(&self) -> (bool, bool, bool) {
         let state = self.common.lock();
-        let wait = state.clock.until(state.election.deadline().map(|(at, _)| at));
+        let wait = state.clock.until(state.share.election.deadline().map(|(at, _)| at));
         drop(state);
         let mut fds = vec![PollFd::new(&self.woken, PollFlags::IN)];
         let link = self.link.as_ref().map(|link| PollFd::new(link.stream(), PollFlags::IN));

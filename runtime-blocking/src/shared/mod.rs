@@ -20,6 +20,13 @@
 mod database;
 mod driver;
 mod error;
+mod share;
+
+/// For runtimes that hold an election of their own: what a share decides.
+pub mod ground {
+    pub use super::database::create as create_database;
+    pub use super::share::{Retry, Share};
+}
 
 use std::ffi::OsString;
 use std::fmt;
@@ -34,13 +41,9 @@ use hyperwire_core::hyperd::{Endpoint, EndpointError};
 use crate::daemon::{Place, host_name};
 use crate::{Client, Config};
 use driver::Driver;
+use share::Retry;
 
 pub use error::{ConnectError, CreateError, JoinError};
-
-/// How long a hyperd that cannot be connected to is left alone at first ...
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-/// ... and at last.
-const LAST_PAUSE: Duration = Duration::from_secs(1);
 
 /// How a daemon is found, or started.
 #[non_exhaustive]
@@ -149,20 +152,17 @@ impl SharedHyperd {
         config: impl Fn(Endpoint) -> Config,
     ) -> Result<(InUse, Client), ConnectError> {
         let deadline = Instant::now() + within;
-        let mut pause = FIRST_PAUSE;
+        let mut retry = Retry::default();
         loop {
             let in_use = self.enter(deadline.saturating_duration_since(Instant::now()))?;
             let error = match Client::connect(config(in_use.endpoint()?)) {
                 Ok(client) => return Ok((in_use, client)),
                 Err(error) => error,
             };
-            if !error.is_session_lost() || error.server().is_some() || Instant::now() + pause >= deadline {
-                return Err(error.into());
-            }
+            let pause = retry.after(error, deadline.saturating_duration_since(Instant::now()))?;
             in_use.report("no connection");
             drop(in_use);
             thread::sleep(pause);
-            pause = (pause * 2).min(LAST_PAUSE);
         }
     }
 

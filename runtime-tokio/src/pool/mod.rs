@@ -1,8 +1,16 @@
 //! A bounded number of clients for any number of tasks.
 //!
-//! Two well-kept crates were looked at. deadpool bounds the wait for a place, connecting and recycling each, but not
-//! together; bb8 bounds them together and does not say which it was. Both are more than the semaphore of tokio and
-//! what [`hyperwire_core::pool`] decides, which is all that is needed here.
+//! The sources of deadpool 0.13 and bb8 0.9 were read, and neither does what is wanted here.
+//!
+//! deadpool is a semaphore of tokio, too. It bounds the wait for a place, connecting, and each check of an idle connection
+//! by itself, so that no number bounds them together. What is given back lies as it is until it is handed out again, while
+//! here an abandoned statement ends at once. Closing drops idle connections, without the orderly end that writes databases.
+//!
+//! bb8 bounds the whole. But it connects in tasks of its own, so that who waits learns of a failure to connect as of a
+//! timeout that does not say what it was, and who comes later may be served first.
+//!
+//! Both reckon how long a connection lay idle by the monotonic clock, which stands still while the machine sleeps. What
+//! would be left of either is the semaphore of tokio and what [`hyperwire_core::pool`] decides, which is all there is here.
 
 mod error;
 mod pooled;

@@ -26,6 +26,9 @@ pub(crate) struct Options {
     /// Repetitions before those, thrown away
     #[arg(long, default_value_t = 1)]
     warm_ups: u32,
+    /// Leave out the scans
+    #[arg(long)]
+    latency_only: bool,
     /// Only these contenders, separated by commas
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Contender::value_variants().to_vec())]
     contenders: Vec<Contender>,
@@ -33,11 +36,9 @@ pub(crate) struct Options {
 
 /// Runs everything and prints it.
 pub(crate) fn bench(options: &Options) -> Result<()> {
-    let server = Server::start(&[
-        (Table::Narrow, options.narrow_rows),
-        (Table::Mixed, options.mixed_rows),
-        (Table::Points, POINTS),
-    ])?;
+    let scanned = [(Table::Narrow, options.narrow_rows), (Table::Mixed, options.mixed_rows)];
+    let scanned = if options.latency_only { &[][..] } else { &scanned };
+    let server = Server::start(&[scanned, &[(Table::Points, POINTS)]].concat())?;
     let mut bench = Bench { options, server, others: Vec::new() };
     println!(
         "hyperd {}; {} repetitions after {} to warm up, medians; the factor in parentheses is to hyperdb-api.",
@@ -45,8 +46,10 @@ pub(crate) fn bench(options: &Options) -> Result<()> {
         options.repetitions,
         options.warm_ups
     );
-    bench.scan(Work::ScanNarrow, options.narrow_rows)?;
-    bench.scan(Work::ScanMixed, options.mixed_rows)?;
+    if !options.latency_only {
+        bench.scan(Work::ScanNarrow, options.narrow_rows)?;
+        bench.scan(Work::ScanMixed, options.mixed_rows)?;
+    }
     bench.latency(Work::SelectOne, "`SELECT 1`, open connection")?;
     bench.latency(Work::PointQuery, "Point query, prepared, one parameter")
 }

@@ -6,9 +6,10 @@
 //! HYPERD_PATH=/path/to/hyperd cargo run --release --manifest-path tests/peers/Cargo.toml -- bench
 //! ```
 //!
-//! Add `--features hyperwire` before `--` for the hyperwire contender. `-- instructions` (needs valgrind)
-//! counts the client's instructions a row instead, which noise on the machine does not touch. `--help` lists
-//! the sizes and repetitions. Building needs `protoc`, for hyperdb-api.
+//! Add `--features hyperwire` before `--` for the hyperwire contenders. `-- instructions` (needs valgrind)
+//! counts the client's instructions a row instead, which noise on the machine does not touch. `-- sessions`
+//! measures what an idle session takes of memory. `-- bench --latency-only` leaves out the scans. `--help`
+//! lists the sizes and repetitions. Building needs `protoc`, for hyperdb-api.
 //!
 //! # What is measured
 //!
@@ -34,16 +35,21 @@
 //! Connecting, inserting, Arrow results, several connections, TLS, and hyperd's own CPU. Client and server
 //! share the machine's cores, so a client that burns CPU also slows the server down.
 //!
+//! Memory a session is the growth of VmRSS by the sessions, divided by their number. The kernel's share of a
+//! session, its socket, is not in there.
+//!
 //! # The contenders
 //!
 //! * `hyperdb-api`: its blocking `Connection`, rows by `Rowset::next_chunk`, which it documents as its fastest way.
+//! * `hyperdb-api-async`: its asynchronous connection on a current-thread runtime, the same way.
 //! * `tokio-postgres`: PostgreSQL binary results on a current-thread runtime. Numeric goes through
 //!   `rust_decimal`; date and timestamp are left as the protocol's integers. Its scan streams (`query_raw`);
 //!   `SELECT 1` uses `query_typed`, one round trip where `query` takes two. All of it is the extended
 //!   protocol, which hyperd serves slower than simple queries.
 //! * `lean`: a bare socket without error paths, HyperBinary by simple query, decoded in the read buffer.
 //!   A bound for what a client can reach, not a product.
-//! * `hyperwire`: the blocking client (cargo feature `hyperwire`).
+//! * `hyperwire`, `hyperwire-tokio`, `hyperwire-mio`: the clients of this repository: blocking, on a
+//!   current-thread runtime, and in a loop of its own (cargo feature `hyperwire`).
 
 mod bench;
 mod contender;
@@ -51,6 +57,7 @@ mod instructions;
 mod measure;
 mod run;
 mod server;
+mod sessions;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +75,11 @@ enum Command {
     Bench(bench::Options),
     /// Count the client's instructions a row of each scan under valgrind's callgrind
     Instructions(instructions::Options),
+    /// Measure the memory of many idle sessions in one process and print it as a markdown table
+    Sessions(sessions::Options),
+    /// One client's sessions, and two figures (what `sessions` starts)
+    #[command(hide = true)]
+    Hold(sessions::Task),
     /// One contender's work against a running server, as one line of JSON (what `bench` starts)
     #[command(hide = true)]
     Run(run::Task),
@@ -77,6 +89,8 @@ fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Bench(options) => bench::bench(&options),
         Command::Instructions(options) => instructions::count(&options),
+        Command::Sessions(options) => sessions::compare(&options),
+        Command::Hold(task) => sessions::hold(&task),
         Command::Run(task) => run::run(&task),
     }
 }

@@ -111,11 +111,19 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
 
 /// `VmHWM` of this process, in KiB.
 pub(crate) fn peak_rss_kib() -> Result<u64> {
+    status_kib("VmHWM:")
+}
+
+/// `VmRSS` of this process, in KiB.
+pub(crate) fn resident_kib() -> Result<u64> {
+    status_kib("VmRSS:")
+}
+
+fn status_kib(name: &str) -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib =
-        line.and_then(|line| line.split_whitespace().next()).context("no VmHWM in /proc/self/status")?;
-    Ok(kib.parse()?)
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    Ok(kib.with_context(|| format!("no {name} in /proc/self/status"))?.parse()?)
 }
 
 fn cpu_seconds(who: UsageWho) -> Result<f64> {

@@ -1,4 +1,5 @@
-//! How much memory a piece of work holds at most.
+//! How much memory a piece of work holds at most, and how often it asks for some.
+#![allow(dead_code, reason = "some tests look at one, some at both")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -12,6 +13,7 @@ static ALLOCATOR: Counting = Counting;
 thread_local! {
     static HELD: Cell<isize> = const { Cell::new(0) };
     static PEAK: Cell<isize> = const { Cell::new(0) };
+    static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Does some work, and tells how many bytes the calling thread held at most meanwhile, beyond those it held before.
@@ -20,6 +22,23 @@ pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     PEAK.set(before);
     let outcome = work();
     (outcome, usize::try_from(PEAK.get() - before).unwrap_or_default())
+}
+
+/// Does some work, and tells how often the calling thread asked for memory meanwhile, or for more of it.
+pub(crate) fn count_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = requests();
+    let outcome = work();
+    (outcome, requests() - before)
+}
+
+/// How often the calling thread has asked for memory so far, for work that is no one call.
+pub(crate) fn requests() -> usize {
+    COUNT.get()
+}
+
+/// Notes that memory is asked for. A thread that ends counts no more.
+fn note_request() {
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
 }
 
 /// Notes bytes that come, or go if negative. A thread that ends counts no more.
@@ -37,6 +56,7 @@ fn signed(size: usize) -> isize {
 // SAFETY: the system's allocator does all of it; counting touches no memory that it manages.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note_request();
         note(signed(layout.size()));
         // SAFETY: the caller's promise is the same.
         unsafe { System.alloc(layout) }
@@ -49,12 +69,14 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        note_request();
         note(signed(layout.size()));
         // SAFETY: the caller's promise is the same.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        note_request();
         note(signed(size) - signed(layout.size()));
         // SAFETY: the caller's promise is the same.
         unsafe { System.realloc(place, layout, size) }

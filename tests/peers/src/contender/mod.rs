@@ -1,10 +1,15 @@
 //! The clients under test, one module each, behind one trait.
 
 mod hyperdb_api;
+pub(crate) mod hyperdb_api_async;
 #[cfg(feature = "hyperwire")]
 mod hyperwire;
+#[cfg(feature = "hyperwire")]
+pub(crate) mod hyperwire_mio;
+#[cfg(feature = "hyperwire")]
+pub(crate) mod hyperwire_tokio;
 pub(crate) mod lean;
-mod tokio_postgres;
+pub(crate) mod tokio_postgres;
 
 use std::path::PathBuf;
 
@@ -60,6 +65,8 @@ pub(crate) trait Client: Sized {
 pub(crate) enum Contender {
     /// The existing client of Hyper; every ratio is to it
     HyperdbApi,
+    /// The same crate's asynchronous connection
+    HyperdbApiAsync,
     /// The asynchronous PostgreSQL client
     TokioPostgres,
     /// A bare socket: the bound
@@ -67,6 +74,12 @@ pub(crate) enum Contender {
     /// The blocking client of this repository
     #[cfg(feature = "hyperwire")]
     Hyperwire,
+    /// Its client for tokio
+    #[cfg(feature = "hyperwire")]
+    HyperwireTokio,
+    /// Its client for mio
+    #[cfg(feature = "hyperwire")]
+    HyperwireMio,
 }
 
 impl Contender {
@@ -79,10 +92,15 @@ impl Contender {
     pub(crate) fn carry_out(self, task: &Task) -> Result<crate::measure::Report> {
         match self {
             Self::HyperdbApi => task.carry_out::<hyperdb_api::HyperdbApi>(),
+            Self::HyperdbApiAsync => task.carry_out::<hyperdb_api_async::HyperdbApiAsync>(),
             Self::TokioPostgres => task.carry_out::<tokio_postgres::TokioPostgres>(),
             Self::Lean => task.carry_out::<lean::Lean>(),
             #[cfg(feature = "hyperwire")]
             Self::Hyperwire => task.carry_out::<hyperwire::Hyperwire>(),
+            #[cfg(feature = "hyperwire")]
+            Self::HyperwireTokio => task.carry_out::<hyperwire_tokio::HyperwireTokio>(),
+            #[cfg(feature = "hyperwire")]
+            Self::HyperwireMio => task.carry_out::<hyperwire_mio::HyperwireMio>(),
         }
     }
 }

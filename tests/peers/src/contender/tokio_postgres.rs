@@ -12,7 +12,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type, accepts};
 use tokio_postgres::{Config, NoTls, Row};
 
 use super::{Client, Target, USER};
-use crate::measure::Laps;
+use crate::measure::{Laps, resident_kib};
 use crate::table::Checksum;
 
 pub(super) struct TokioPostgres {
@@ -22,19 +22,8 @@ pub(super) struct TokioPostgres {
 
 impl Client for TokioPostgres {
     fn connect(target: &Target) -> Result<Self> {
-        let mut config = Config::new();
-        let (host, port) = match target.endpoint.rsplit_once("/.s.PGSQL.") {
-            Some((folder, port)) => (config.host_path(Path::new(folder)), port),
-            None => {
-                let (host, port) = target.endpoint.rsplit_once(':').context("an endpoint without a port")?;
-                (config.host(host), port)
-            }
-        };
-        let database = target.database.to_str().context("a database path that is not UTF-8")?;
-        host.port(port.parse()?).user(USER).dbname(database);
-
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (client, connection) = runtime.block_on(config.connect(NoTls))?;
+        let (client, connection) = runtime.block_on(config(target)?.connect(NoTls))?;
         // Ends with the client; an error of the connection is an error of the call that waits for it.
         runtime.spawn(connection);
         Ok(Self { runtime, client })
@@ -128,4 +117,36 @@ impl FromSql<'_> for Microseconds {
     }
 
     accepts!(TIMESTAMP);
+}
+
+fn config(target: &Target) -> Result<Config> {
+    let mut config = Config::new();
+    let (host, port) = match target.endpoint.rsplit_once("/.s.PGSQL.") {
+        Some((folder, port)) => (config.host_path(Path::new(folder)), port),
+        None => {
+            let (host, port) = target.endpoint.rsplit_once(':').context("an endpoint without a port")?;
+            (config.host(host), port)
+        }
+    };
+    let database = target.database.to_str().context("a database path that is not UTF-8")?;
+    host.port(port.parse()?).user(USER).dbname(database);
+    Ok(config)
+}
+
+/// Opens so many sessions on one runtime; the memory of the process before and with them.
+pub(crate) fn hold(target: &Target, sessions: u32) -> Result<(u64, u64)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut clients = Vec::with_capacity(sessions as usize);
+        let before = resident_kib()?;
+        for _ in 0..sessions {
+            let (client, connection) = config(target)?.connect(NoTls).await?;
+            tokio::spawn(connection);
+            client.query_typed_one("SELECT 1", &[]).await?;
+            clients.push(client);
+        }
+        let after = resident_kib()?;
+        drop(clients);
+        Ok((before, after))
+    })
 }
