@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use hyperwire_blocking::Error;
 use hyperwire_blocking::socket::{is_not_now, loss};
-use hyperwire_core::session::{Fault, LinkLoss};
+use hyperwire_core::session::{Fault, LinkLoss, Timer};
 
 use super::{Connection, Link, Ready};
 use crate::channel::Channel;
@@ -212,7 +212,12 @@ impl Connection {
 
     /// Nothing more is to be heard here. A server that still works for this session is to learn that.
     pub(super) fn dead(&mut self, fault: Fault) -> Error {
+        let handshaking = self.is_handshaking();
         self.hang_up();
+        if handshaking && fault == Fault::Deadline(Timer::Startup) {
+            let late = "the server did not finish it in time";
+            return Error::Tls(io::Error::new(io::ErrorKind::TimedOut, late));
+        }
         let source = self.lost.as_ref().filter(|_| matches!(fault, Fault::Link { .. }));
         let source = source.map(|error| io::Error::new(error.kind(), error.to_string()));
         Error::Session { fault, source }

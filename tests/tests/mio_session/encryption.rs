@@ -1,9 +1,10 @@
 //! TLS, whose every byte goes through the poll too.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use hyperwire_blocking::tls::TlsConfig;
-use hyperwire_mio::core::session::{Fault, Tls};
+use hyperwire_mio::core::session::Tls;
 use hyperwire_mio::core::wire::TransactionStatus;
 use hyperwire_mio::{Config, Error};
 use hyperwire_tests::scripted::{Auth, Listen, Server, TlsIdentity};
@@ -83,15 +84,13 @@ fn a_server_that_stalls_or_ends_within_the_handshake_is_given_up() {
         trust(config, Tls::Require, &identity, "localhost");
         config.connect_timeout = SHORT;
     });
-    let fault = embedder.fault(&mut stalled);
+    let timeout = embedder.next(&mut stalled).expect_err("the server says nothing");
     let mut ended = embedder.connect(&server, |config| trust(config, Tls::Require, &identity, "localhost"));
     let error = embedder.next(&mut ended).expect_err("the server ends");
 
-    assert!(matches!(fault, Fault::Deadline(_)), "{fault:?}");
-    assert!(
-        matches!(&error, Error::Tls(source) if source.kind() == std::io::ErrorKind::UnexpectedEof),
-        "{error:?}"
-    );
+    assert!(matches!(&timeout, Error::Tls(source) if source.kind() == ErrorKind::TimedOut), "{timeout:?}");
+    assert!(matches!(&error, Error::Tls(source) if source.kind() == ErrorKind::UnexpectedEof), "{error:?}");
+    assert!(stalled.is_closed() && ended.is_closed());
     server.finish().unwrap();
 }
 
