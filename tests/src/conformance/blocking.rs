@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use hyperwire_blocking::{self as blocking, Config, Error, Rows, Statement};
-use hyperwire_core::row::{ToParameter, Type};
+use hyperwire_core::row::Type;
 use hyperwire_core::session::{CommandTag, ServerError};
 use hyperwire_core::wire::TransactionStatus;
 
@@ -106,14 +106,10 @@ impl Client for blocking::Client {
 fn query<'c>(client: &'c mut blocking::Client, request: &Request<'_>) -> Result<Rows<'c>, Error> {
     match *request {
         Request::Simple(sql) => client.query(sql),
-        Request::Parameters(sql, parameters) => {
-            let parameters: Vec<&dyn ToParameter> = parameters.iter().map(|one| *one as _).collect();
-            client.query_params(sql, &parameters)
-        }
-        Request::Prepared(statement, parameters) => {
+        Request::Parameters(sql, _) => client.query_params(sql, &request.parameters()),
+        Request::Prepared(statement, _) => {
             let statement = statement.downcast_ref::<Statement>().expect("prepared by a client of this kind");
-            let parameters: Vec<&dyn ToParameter> = parameters.iter().map(|one| *one as _).collect();
-            client.query_prepared(statement, &parameters)
+            client.query_prepared(statement, &request.parameters())
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum Offer {
     Transactions,
     /// Prepared statements that are closed some time after they were dropped.
     ClosingStatements,
+    /// A [`Client::canceler`] that sends a CancelRequest whatever the server does, and says what came of that.
+    CancelHandles,
 }
 
 /// A client: one session, whose calls wait for their outcome.
@@ -111,6 +113,19 @@ pub enum Request<'a> {
     Parameters(&'a str, &'a [&'a (dyn ToParameter + Sync)]),
     /// What [`Client::prepare`] gave.
     Prepared(&'a dyn Any, &'a [&'a (dyn ToParameter + Sync)]),
+}
+
+impl<'a> Request<'a> {
+    /// The values of `$1`, `$2` ...
+    #[must_use]
+    pub fn parameters(&self) -> Vec<&'a dyn ToParameter> {
+        match *self {
+            Self::Simple(_) => Vec::new(),
+            Self::Parameters(_, given) | Self::Prepared(_, given) => {
+                given.iter().map(|one| *one as _).collect()
+            }
+        }
+    }
 }
 
 /// A part of an answer.

@@ -5,10 +5,12 @@
 
 #[cfg(unix)]
 mod embedded;
+mod mio;
 mod tokio;
 
 #[cfg(unix)]
 use crate::embedded::{AsyncStd, Embedded, Smol};
+use crate::mio::Mio;
 use crate::tokio::Tokio;
 use hyperwire_tests::conformance::{Blocking, Runtime, cases};
 use libtest_mimic::{Arguments, Trial};
@@ -18,6 +20,7 @@ const RUNTIMES: &[&dyn Runtime] = &[
     &Blocking,
     &Tokio::CurrentThread,
     &Tokio::MultiThread,
+    &Mio,
     #[cfg(unix)]
     &Embedded::<AsyncStd>::NEW,
     #[cfg(unix)]

@@ -11,7 +11,7 @@ use hyperwire_core::wire::TransactionStatus;
 
 use super::scenario;
 use crate::conformance::peer::{CROSS_JOIN, code_of, serve_proof, texts};
-use crate::conformance::{Part, Request, Scenario, Stage};
+use crate::conformance::{Offer, Part, Request, Scenario, Stage};
 use crate::scripted::{Auth, Initial, Latch};
 
 /// Nobody reads them to their end within the patience of a test.
@@ -19,11 +19,13 @@ const MANY: &str = "select i from generate_series(1, 1000000000000) as s(i)";
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
-        scenario!(a_cancel_before_any_statement_changes_nothing).and_hyperd(),
+        scenario!(a_cancel_before_any_statement_changes_nothing).and_hyperd().needs(Offer::CancelHandles),
         scenario!(another_thread_cancels_a_statement).and_hyperd(),
         scenario!(a_cancel_between_rows_ends_the_result).and_hyperd(),
-        scenario!(a_cancel_behind_the_last_statement_changes_nothing).and_hyperd(),
-        scenario!(a_server_that_never_acts_upon_a_cancel_is_left),
+        scenario!(a_cancel_behind_the_last_statement_changes_nothing)
+            .and_hyperd()
+            .needs(Offer::CancelHandles),
+        scenario!(a_server_that_never_acts_upon_a_cancel_is_left).needs(Offer::CancelHandles),
     ]
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hyperwire_blocking::{self as blocking, Config};
 use hyperwire_core::buffer::OutBuf;
 use hyperwire_core::hyperd::Endpoint;
-use hyperwire_core::row::{Parameters, Row, ToParameter, Type};
+use hyperwire_core::row::{Parameters, Row, Type};
 use hyperwire_core::session::{
     CommandTag, Event, Misuse, Prepared, RequestId, RequestOptions, ServerError, Session,
 };
@@ -36,8 +36,8 @@ impl<X: Executor> Runtime for Embedded<X> {
         X::NAME
     }
 
-    fn offers(&self, _: Offer) -> bool {
-        false
+    fn offers(&self, offer: Offer) -> bool {
+        offer == Offer::CancelHandles
     }
 
     fn connect(&self, mut config: Config) -> Result<Box<dyn Client>, blocking::Error> {
@@ -55,11 +55,7 @@ impl<X: Executor> Embedder<X> {
         request: &Request<'_>,
         each: impl FnMut(&Event, Option<Row<'_>>) -> ControlFlow<()>,
     ) -> Result<(), blocking::Error> {
-        let given = match *request {
-            Request::Simple(_) => &[],
-            Request::Parameters(_, given) | Request::Prepared(_, given) => given,
-        };
-        let given: Vec<&dyn ToParameter> = given.iter().map(|one| *one as _).collect();
+        let given = request.parameters();
         let parameters = Parameters::new(&given)?;
         let start = |session: &mut Session, options, out: &mut _| match *request {
             Request::Simple(sql) => session.query(sql, options, out),
