@@ -1,10 +1,12 @@
 //! The server goes away: at any point, with and without a word, and the client says what that means for its statement.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
-use hyperwire_blocking::Error;
+use hyperwire_blocking::{Config, Error};
 use hyperwire_core::session::{Fault, LinkLoss};
 use hyperwire_core::wire::{FrontendMessage, TransactionStatus};
+use socket2::{Domain, Socket, Type};
 
 use super::scenario;
 use crate::conformance::peer::{LONG, fault_of, texts};
@@ -214,17 +216,25 @@ fn a_client_says_goodbye(stage: &Stage<'_>, in_good_order: bool) {
 }
 
 fn a_server_that_is_not_there_is_a_failure_to_connect(stage: &Stage<'_>) {
-    let server = stage.serve(|_| Ok(()));
-    let config = server.config();
-    drop(server.connect());
-    server.finish();
-
-    let Err(error) = stage.runtime.connect(config) else { panic!("nobody listens any more") };
-
-    let expected = match stage.socket {
-        SocketKind::Tcp => ErrorKind::ConnectionRefused,
-        // Its folder is gone as well.
-        SocketKind::Unix => ErrorKind::NotFound,
+    // Bound and not listening, so that nobody else can listen there.
+    let reserved = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    reserved.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let address = reserved.local_addr().expect("bound").as_socket().expect("TCP");
+    let (endpoint, expected) = match stage.socket {
+        SocketKind::Tcp => {
+            (format!("tab.tcp://{address}").parse().expect("an endpoint"), ErrorKind::ConnectionRefused)
+        }
+        SocketKind::Unix => {
+            let server = stage.serve(|_| Ok(()));
+            let endpoint = server.config().endpoint;
+            drop(server.connect());
+            // Its folder is gone as well.
+            server.finish();
+            (endpoint, ErrorKind::NotFound)
+        }
     };
+
+    let Err(error) = stage.runtime.connect(Config::new(endpoint, "adm")) else { panic!("nobody listens") };
+
     assert!(matches!(&error, Error::Connect { source, .. } if source.kind() == expected), "{error:?}");
 }
