@@ -1,6 +1,8 @@
 //! The machines' time, and the embedder's.
 
-use std::time::{Duration, Instant as SystemInstant};
+#[cfg(unix)]
+use std::time::Duration;
+use std::time::Instant as SystemInstant;
 
 use hyperwire_core::time::Instant;
 
@@ -23,7 +25,8 @@ impl Clock {
         Instant::EPOCH + time.saturating_duration_since(self.epoch)
     }
 
-    /// When that is; `None` for what is too far away to come.
+    /// When that is, for an election; `None` for what is too far away to come.
+    #[cfg(unix)]
     pub(crate) fn system(self, at: Instant) -> Option<SystemInstant> {
         self.epoch.checked_add(Duration::from_nanos(at.as_nanos()))
     }

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+#[cfg(unix)]
+use std::time::Duration;
+use std::time::Instant;
 
 use hyperwire_blocking::carrier::Transport as _;
 use hyperwire_blocking::socket::{ConnectError, ConnectStep, LinkReport, configure};
