@@ -120,6 +120,12 @@ impl Oracle {
         self.current().and_then(|number| self.asked.get(&number)).is_some_and(Asked::is_paused)
     }
 
+    /// Whether a row, or COPY data, has begun to arrive that nobody has demand for.
+    fn is_held_back(&self, server: &Server, fed: u64) -> bool {
+        let begins = self.passed.checked_sub(1).map_or(0, |last| server.said[last].end);
+        self.is_paused() && server.said.get(self.passed).is_some_and(|said| said.is_row() && begins < fed)
+    }
+
     pub(super) fn cancel_delivered(&mut self) {
         self.cancel_under_way = false;
     }
@@ -157,12 +163,15 @@ impl Oracle {
             return Ok(());
         }
         self.skip_silent(server, machine.fed());
-        let paused = self.is_paused();
-        if paused != machine.wants_demand() {
-            return Err(format!("paused is {paused}, and the session wants demand: {}", !paused));
+        let held_back = self.is_held_back(server, machine.fed());
+        if held_back != machine.wants_demand() {
+            return Err(format!(
+                "a row is held back: {held_back}, and the session wants demand: {}",
+                !held_back
+            ));
         }
         match server.said.get(self.passed) {
-            Some(said) if said.end <= machine.fed() && !paused => {
+            Some(said) if said.end <= machine.fed() && !held_back => {
                 Err(format!("{:?} has arrived and was not told", said.what))
             }
             _ => Ok(()),
@@ -230,14 +239,14 @@ impl Oracle {
     /// Passes what has arrived and is nobody's news.
     fn skip_silent(&mut self, server: &Server, fed: u64) {
         while let Some(said) = server.said.get(self.passed).filter(|said| said.end <= fed) {
-            if self.is_paused() {
+            if self.is_paused() && said.is_row() {
                 return;
             }
             let owner = self.owner_of(said, server);
             let asked = owner.and_then(|number| self.asked.get(&number));
             let silent = match &said.what {
                 What::Silent | What::CopyDone => true,
-                What::TlsAccepted | What::Notice(_) | What::Pulse | What::Malformed => false,
+                What::TlsAccepted | What::Notice(_) | What::Pulse | What::Malformed(_) => false,
                 What::Ready(_) if said.of.is_some() => asked.is_none_or(|asked| asked.abandoned.is_some()),
                 What::CopyIn => asked.is_none_or(|asked| asked.is_silent() || !asked.copy),
                 _ => said.of.is_some() && asked.is_none_or(Asked::is_silent),

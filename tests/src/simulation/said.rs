@@ -19,6 +19,13 @@ pub(super) struct Said {
     pub(super) what: What,
 }
 
+impl Said {
+    /// Whether it needs demand: it is a row or COPY data, or begins like one.
+    pub(super) fn is_row(&self) -> bool {
+        matches!(self.what, What::Row(_) | What::CopyData(_) | What::Malformed(b'D' | b'd'))
+    }
+}
+
 /// What a message means to whoever waits for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -42,7 +49,8 @@ pub(super) enum What {
     },
     Notice(String),
     Pulse,
-    Malformed,
+    /// What no server may say; the first byte decides what it is taken for.
+    Malformed(u8),
 }
 
 /// Something that the server does next.

@@ -240,7 +240,7 @@ impl Server {
             }
             Disturbance::Close => self.closed = true,
             Disturbance::Malformed(bytes) => {
-                self.put(Act::Say(What::Malformed, bytes));
+                self.put(Act::Say(What::Malformed(bytes.first().copied().unwrap_or_default()), bytes));
                 self.mute = true;
             }
         }

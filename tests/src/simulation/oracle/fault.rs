@@ -30,7 +30,7 @@ impl Oracle {
         let explained = login::explains(server.plan(), fault)
             || match fault {
                 Fault::Violation(_) | Fault::Limit(_) => {
-                    started && next.is_some_and(|said| said.what == What::Malformed)
+                    started && next.is_some_and(|said| matches!(said.what, What::Malformed(_)))
                 }
                 Fault::Refused(error) => {
                     let reason = (error.code().as_str().to_owned(), error.message().to_owned());
