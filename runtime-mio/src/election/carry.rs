@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use hyperwire_blocking::daemon::ground::{NoAnswer, spawn, system_error};
+use hyperwire_blocking::daemon::ground::{NoAnswer, fresh_nonce, spawn, system_error};
 use hyperwire_core::control::{Command, DAEMON_LOCK, Nonce, Probe, Reply, SPAWN_LOCK, Status, SystemError};
 use hyperwire_core::election::{Answer, Effect, Greeting};
 use mio::Token;
@@ -72,10 +72,9 @@ impl Election {
                 self.exchange = Some((Purpose::Probe, self.open(port, &Command::Ping, EXCHANGE)));
             }
             Effect::Hello { port } => {
-                let mut nonce = Nonce([0; 16]);
-                if getrandom::fill(&mut nonce.0).is_err() {
+                let Ok(nonce) = fresh_nonce() else {
                     return Some(Answer::Hello(Greeting::Error(SystemError::Exhausted)));
-                }
+                };
                 let exchange = self.open(port, &Command::Hello { nonce }, EXCHANGE);
                 self.exchange = Some((Purpose::Hello(nonce), exchange));
             }
