@@ -8,6 +8,8 @@ mod daemon_command;
 mod doctor;
 mod exit;
 mod hyperd_command;
+#[allow(dead_code)]
+mod mcp;
 mod progress;
 mod sql;
 

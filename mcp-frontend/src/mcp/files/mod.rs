@@ -1,0 +1,1 @@
+//! Files and inline data as something that hyperd can read from.

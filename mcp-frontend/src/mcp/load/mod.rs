@@ -1,0 +1,1 @@
+//! Files and inline data into tables, whole or not at all.

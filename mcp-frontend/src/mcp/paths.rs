@@ -1,0 +1,1 @@
+//! Which paths may be read and written.

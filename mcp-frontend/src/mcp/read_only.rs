@@ -1,0 +1,1 @@
+//! Whether a statement only reads, which hyperd decides.
