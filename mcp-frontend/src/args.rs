@@ -19,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run SQL statements and print what they return.
     Sql(SqlArguments),
+    /// Serve SQL to language models over the Model Context Protocol, on standard input and output.
+    Mcp(McpArguments),
     /// Find or fetch hyperd, the database server.
     Hyperd {
         #[command(subcommand)]
@@ -63,6 +65,36 @@ pub(crate) struct SqlArguments {
     /// How results are written; the same on a terminal and into a pipe.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+}
+
+/// Serve SQL to language models over the Model Context Protocol. Ends when standard input does.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct McpArguments {
+    /// Tools that change nothing, and no others; hyperd decides what changes something.
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// Read and write files only in this folder; may be given several times.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) allow_dir: Vec<PathBuf>,
+    /// The database that is kept; HYPERDB_PERSISTENT_DB says the same.
+    #[arg(long, value_name = "FILE.hyper", conflicts_with = "ephemeral_only")]
+    pub(crate) persistent_db: Option<PathBuf>,
+    /// No database that is kept.
+    #[arg(long)]
+    pub(crate) ephemeral_only: bool,
+    /// A hyperd for this server alone, instead of sharing one with your other programs.
+    #[arg(long, visible_alias = "no-daemon")]
+    pub(crate) private: bool,
+    /// A call that takes longer goes on as a job.
+    #[arg(long, value_name = "SECONDS", default_value_t = 45.0, value_parser = seconds)]
+    pub(crate) soft_deadline: f64,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.01..=86_400.0).contains(&seconds) => Ok(seconds),
+        _ => Err("not a number of seconds between 0.01 and 86400".to_owned()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Subcommand, PartialEq, Eq)]

@@ -24,6 +24,7 @@ use exit::Exit;
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Sql(arguments) => sql::run(&arguments),
+        Command::Mcp(arguments) => mcp::run(&arguments),
         Command::Hyperd { command } => {
             let out = &mut io::stdout().lock();
             hyperd_command::run(command, &connection::LocalHyperd, out, &mut anstream::stderr())

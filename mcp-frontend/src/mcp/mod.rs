@@ -1,7 +1,140 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
+mod answer;
+mod call;
 mod chart;
+mod engine;
+mod failure;
 mod files;
+mod instructions;
+mod jobs;
 mod load;
 mod paths;
+mod persistent;
 mod read_only;
+mod result;
+mod server;
+mod state;
+mod stdio;
+mod tools;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rmcp::ServiceExt;
+use rmcp::transport::io::stdio_pipes;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::args::McpArguments;
+use crate::exit::Exit;
+use engine::{Engine, Hyperd};
+use failure::Failure;
+use server::Server;
+use state::{Options, State};
+
+/// How long calls that are about to answer may still do so when the input has ended.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long hyperd may take to stop what was running. The client waits for this process.
+const LAST_DEEDS: Duration = Duration::from_millis(400);
+
+/// Serves until the client goes away.
+pub(crate) fn run(arguments: &McpArguments) -> Exit {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&format!("cannot start: {error}"), Exit::NoHyperd),
+    };
+    let exit = runtime.block_on(serve(arguments));
+    // A blocking thread that fetches hyperd would hold the process.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn serve(arguments: &McpArguments) -> Exit {
+    let state = match state(arguments) {
+        Ok(state) => state,
+        Err(failure) => return complain(failure.text(), Exit::NoHyperd),
+    };
+    end_on_signals(&state.ending);
+    let warming = state.engine.clone();
+    tokio::spawn(async move {
+        // Whoever calls next is told why.
+        let _ = warming.warm_up().await;
+    });
+    let input_ended = CancellationToken::new();
+    let (input, output) = stdio_pipes();
+    let serving = Server(state.clone()).serve((stdio::Input::new(input, input_ended.clone()), output));
+    let running = tokio::select! {
+        running = serving => running,
+        () = state.ending.cancelled() => return Exit::Success,
+    };
+    let exit = match running {
+        Ok(running) => {
+            let waiting = running.waiting();
+            tokio::pin!(waiting);
+            tokio::select! {
+                _ = &mut waiting => {}
+                () = state.ending.cancelled() => {}
+                () = input_ended.cancelled() => drop(timeout(LAST_WORDS, &mut waiting).await),
+            }
+            Exit::Success
+        }
+        // The client left, or spoke no MCP.
+        Err(_) if input_ended.is_cancelled() => Exit::Success,
+        Err(error) => complain(&format!("the client did not begin as MCP demands: {error}"), Exit::Usage),
+    };
+    state.ending.cancel();
+    // Calls end by themselves now, which drops their leases.
+    sleep(Duration::from_millis(20)).await;
+    let _ = timeout(LAST_DEEDS, state.engine.settled()).await;
+    exit
+}
+
+fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
+    #[cfg(unix)]
+    let hyperd = if arguments.private { Hyperd::private(Vec::new()) } else { Hyperd::shared()? };
+    #[cfg(not(unix))]
+    let hyperd = Hyperd::private(Vec::new());
+    let engine = Engine::new(hyperd)?;
+    if !arguments.ephemeral_only {
+        persistent::register(&engine, arguments.persistent_db.as_deref())?;
+    }
+    Ok(Arc::new(State {
+        options: Options {
+            read_only: arguments.read_only,
+            allow_dirs: arguments.allow_dir.clone(),
+            soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
+        },
+        engine,
+        parking: result::Parking::default(),
+        jobs: jobs::Jobs::default(),
+        ending: CancellationToken::new(),
+    }))
+}
+
+/// Being told to end is as good as the end of input.
+fn end_on_signals(ending: &CancellationToken) {
+    #[cfg(unix)]
+    for kind in [tokio::signal::unix::SignalKind::terminate(), tokio::signal::unix::SignalKind::hangup()] {
+        if let Ok(mut signal) = tokio::signal::unix::signal(kind) {
+            let ending = ending.clone();
+            tokio::spawn(async move {
+                signal.recv().await;
+                ending.cancel();
+            });
+        }
+    }
+    let ending = ending.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            ending.cancel();
+        }
+    });
+}
+
+fn complain(why: &str, exit: Exit) -> Exit {
+    use std::io::Write;
+    let _ = writeln!(anstream::stderr(), "hyperwire mcp: {why}");
+    exit
+}

@@ -11,14 +11,14 @@ use super::{ColumnHead, RowWriter};
 
 /// What stands around the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// One array a result, an object a line in it.
     Array,
     /// An object a line and nothing else.
     Lines,
 }
 
-pub(super) struct Json<'w> {
+pub(crate) struct Json<'w> {
     out: &'w mut dyn Write,
     tags: &'w mut dyn Write,
     framing: Framing,
@@ -35,7 +35,7 @@ struct Column {
 }
 
 impl<'w> Json<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, tags: &'w mut dyn Write, framing: Framing) -> Self {
+    pub(crate) fn new(out: &'w mut dyn Write, tags: &'w mut dyn Write, framing: Framing) -> Self {
         Self { out, tags, framing, columns: Vec::new(), in_result: false, rows: 0, line: Vec::new() }
     }
 }
@@ -127,19 +127,20 @@ fn put_value(field: Option<&str>, shape: Shape, line: &mut Vec<u8>) {
     }
 }
 
-fn put_string(text: &str, line: &mut Vec<u8>) {
+/// A text as a JSON string.
+pub(crate) fn put_string(text: &str, line: &mut Vec<u8>) {
     serde_json::to_writer(line, text).expect("a string goes into memory");
 }
 
 /// Whether this is a number as JSON writes them; `NaN` and `Infinity` are not.
-fn is_number(text: &str) -> bool {
+pub(crate) fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
         && serde_json::from_str::<&RawValue>(text).is_ok()
 }
 
 /// A document as it is, but on one line: outside of its strings a line break is as good as a blank, and inside it
 /// cannot be. What is not JSON becomes a string.
-fn put_document(text: &str, line: &mut Vec<u8>) {
+pub(crate) fn put_document(text: &str, line: &mut Vec<u8>) {
     match serde_json::from_str::<&RawValue>(text) {
         Ok(document) => {
             let joined =
@@ -183,7 +184,7 @@ fn put_elements(text: &str, shape: Shape, line: &mut Vec<u8>) -> Option<()> {
 
 /// The first element of an array's text, and what comes after it. Quoted elements have a backslash before each quote
 /// and backslash; an unquoted `NULL` is NULL.
-fn next_element(text: &str) -> Option<(Option<Cow<'_, str>>, &str)> {
+pub(crate) fn next_element(text: &str) -> Option<(Option<Cow<'_, str>>, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
         let (bare, rest) = text.split_at(text.find([',', ']'])?);
         return Some(((bare != "NULL").then_some(bare.into()), rest));

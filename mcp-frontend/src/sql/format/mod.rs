@@ -1,8 +1,8 @@
 //! Results, written as they arrive.
 
 mod csv;
-mod json;
-mod shape;
+pub(crate) mod json;
+pub(crate) mod shape;
 mod table;
 
 use std::io::{self, Write};

@@ -2,7 +2,7 @@
 
 /// How the text of a value is to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// `t` or `f`.
     Boolean,
     /// Digits, or `NaN`, `Infinity`, `-Infinity`.
@@ -17,7 +17,7 @@ pub(super) enum Shape {
 
 impl Shape {
     /// By PostgreSQL's OID of the type, as Hyper uses them.
-    pub(super) fn of(type_oid: u32) -> Self {
+    pub(crate) fn of(type_oid: u32) -> Self {
         match type_oid {
             16 => Self::Boolean,
             // bigint, smallint, integer, oid, real, double precision, numeric

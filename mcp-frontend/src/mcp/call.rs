@@ -1,0 +1,102 @@
+//! One call of a tool: who may stop it, until when it may run, and how far it is.
+
+use std::future::{Future, pending};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::Failure;
+
+/// What a tool is given besides its arguments.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Canceled by the client, by the end of input, or by `job`.
+    pub(crate) cancel: CancellationToken,
+    pub(crate) progress: Progress,
+    pub(crate) started: Instant,
+}
+
+/// How far a call is. Counters only grow.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    bytes_total: AtomicU64,
+    doing: Mutex<String>,
+}
+
+impl Call {
+    /// A call that ends with `all` at the latest.
+    pub(crate) fn new(all: &CancellationToken) -> Self {
+        Self { cancel: all.child_token(), progress: Progress::default(), started: Instant::now() }
+    }
+
+    /// Does the work, unless the call is canceled or `limit` passes first. The work is dropped then, and what it held is
+    /// stopped at hyperd too: see [`Lease`](super::engine::Lease).
+    pub(crate) async fn bounded<T>(
+        &self,
+        limit: Option<Duration>,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let late = async {
+            match limit {
+                Some(limit) => sleep_until((self.started + limit).into()).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            outcome = work => outcome,
+            () = self.cancel.cancelled() => Err(Failure::new(
+                "Canceled. A statement that was running is canceled at hyperd, too; one that had ended has its effect.",
+            )),
+            () = late => Err(Failure::new(format!(
+                "Stopped after timeout_s = {} s, and canceled at hyperd. Next: filter or aggregate more, or give a \
+                 larger timeout_s.",
+                limit.unwrap_or_default().as_secs_f64()
+            ))),
+        }
+    }
+}
+
+impl Progress {
+    /// What is being done, in a few words.
+    pub(crate) fn doing(&self, what: impl Into<String>) {
+        *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
+    }
+
+    pub(crate) fn add_rows(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_rows(&self, rows: u64) {
+        self.rows.store(rows, Ordering::Relaxed);
+    }
+
+    /// How many bytes were read or written, of how many; 0 if that is unknown.
+    pub(crate) fn set_bytes(&self, bytes: u64, total: u64) {
+        self.bytes.store(bytes, Ordering::Relaxed);
+        self.bytes_total.store(total, Ordering::Relaxed);
+    }
+
+    /// For people: `running, 1200 rows, 3.1 of 10.0 MB`.
+    pub(crate) fn sentence(&self) -> String {
+        let doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut sentence = if doing.is_empty() { "running".to_owned() } else { doing };
+        let [rows, bytes, total] =
+            [&self.rows, &self.bytes, &self.bytes_total].map(|counter| counter.load(Ordering::Relaxed));
+        if rows > 0 {
+            sentence.push_str(&format!(", {rows} rows"));
+        }
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        match (bytes, total) {
+            (0, _) => {}
+            (_, 0) => sentence.push_str(&format!(", {:.1} MB", megabytes(bytes))),
+            _ => sentence.push_str(&format!(", {:.1} of {:.1} MB", megabytes(bytes), megabytes(total))),
+        }
+        sentence
+    }
+}

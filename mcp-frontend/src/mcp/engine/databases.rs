@@ -1,0 +1,148 @@
+//! Which databases there are: a scratch one, one that persists, and those that were attached.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use crate::mcp::failure::{Failure, nearest};
+
+/// The alias of the scratch database, which lives as long as the server.
+pub(crate) const LOCAL: &str = "local";
+/// The alias of the database that outlives the server.
+pub(crate) const PERSISTENT: &str = "persistent";
+
+/// How a database is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    ReadOnly,
+    ReadWrite,
+}
+
+/// A database that SQL can name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Database {
+    pub(crate) alias: String,
+    /// Canonical and absolute: hyperd takes another spelling for another database.
+    pub(crate) path: PathBuf,
+    pub(crate) mode: Mode,
+}
+
+/// All of them, by alias in lower case.
+#[derive(Debug, Default)]
+pub(crate) struct Databases(Mutex<BTreeMap<String, Database>>);
+
+impl Databases {
+    /// Adds one.
+    pub(crate) fn add(&self, database: Database) -> Result<(), Failure> {
+        let mut all = self.lock();
+        let key = database.alias.to_lowercase();
+        if let Some(there) = all.get(&key) {
+            return Err(Failure::new(format!(
+                "The alias {} is taken by {}. Next: choose another, or detach it first.",
+                there.alias,
+                there.path.display()
+            )));
+        }
+        if let Some(same) = all.values().find(|other| other.path == database.path) {
+            return Err(Failure::new(format!(
+                "{} is attached already, as {}. Next: use that alias.",
+                database.path.display(),
+                same.alias
+            )));
+        }
+        all.insert(key, database);
+        Ok(())
+    }
+
+    /// Forgets one that was attached.
+    pub(crate) fn remove(&self, alias: &str) -> Result<Database, Failure> {
+        if matches!(alias.to_lowercase().as_str(), LOCAL | PERSISTENT) {
+            return Err(Failure::new(format!("{alias} belongs to this server and stays attached.")));
+        }
+        let removed = self.lock().remove(&alias.to_lowercase());
+        removed.ok_or_else(|| self.unknown(alias))
+    }
+
+    /// The one of this alias.
+    pub(crate) fn get(&self, alias: &str) -> Result<Database, Failure> {
+        let found = self.lock().get(&alias.to_lowercase()).cloned();
+        found.ok_or_else(|| self.unknown(alias))
+    }
+
+    /// All, by alias.
+    pub(crate) fn all(&self) -> Vec<Database> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Those that a text may speak of: a superset, since a name may stand in it for something else.
+    pub(crate) fn mentioned(&self, text: &str) -> Vec<Database> {
+        let text = text.to_lowercase();
+        self.lock()
+            .iter()
+            .filter(|(alias, _)| text.contains(alias.as_str()))
+            .map(|(_, database)| database.clone())
+            .collect()
+    }
+
+    fn unknown(&self, alias: &str) -> Failure {
+        let all = self.all();
+        let names: Vec<_> = all.iter().map(|database| database.alias.as_str()).collect();
+        let near = nearest(alias, names.iter().copied());
+        let meant = near.first().map_or(String::new(), |near| format!(" Did you mean {near}?"));
+        Failure::new(format!(
+            "There is no database with the alias {alias}.{meant} There are: {}. Next: attach its file with `database`.",
+            names.join(", ")
+        ))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Database>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn database(alias: &str, path: &str) -> Database {
+        Database { alias: alias.to_owned(), path: path.into(), mode: Mode::ReadWrite }
+    }
+
+    #[test]
+    fn a_text_mentions_whatever_it_contains_in_any_case() {
+        let databases = Databases::default();
+        databases.add(database("Sales", "/s")).unwrap();
+        databases.add(database("people", "/p")).unwrap();
+
+        let mentioned = databases.mentioned("SELECT * FROM \"SALES\".public.t");
+
+        assert_eq!(mentioned, [database("Sales", "/s")]);
+    }
+
+    #[test]
+    fn an_alias_and_a_file_are_there_once() {
+        let databases = Databases::default();
+        databases.add(database("a", "/a")).unwrap();
+
+        assert!(databases.add(database("A", "/b")).unwrap_err().text().contains("taken"));
+        assert!(databases.add(database("b", "/a")).unwrap_err().text().contains("as a"));
+    }
+
+    #[test]
+    fn an_unknown_alias_is_answered_with_the_nearest() {
+        let databases = Databases::default();
+        databases.add(database("sales", "/s")).unwrap();
+
+        let error = databases.get("slaes").unwrap_err();
+
+        assert!(error.text().contains("Did you mean sales?"), "{}", error.text());
+    }
+
+    #[test]
+    fn what_belongs_to_the_server_is_not_detached() {
+        let databases = Databases::default();
+        databases.add(database(LOCAL, "/l")).unwrap();
+
+        assert!(databases.remove("LOCAL").unwrap_err().text().contains("stays"));
+    }
+}

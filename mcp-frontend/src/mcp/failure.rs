@@ -1,0 +1,179 @@
+//! What went wrong, as a text that a language model can act on.
+
+use std::fmt::Write as _;
+
+use hyperwire_tokio::Error;
+use hyperwire_tokio::core::session::ServerError;
+
+/// A call that did not do what it was asked. The text says what happened, whose fault it is, and what to do next.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    text: String,
+    /// Hyper's SQLSTATE, if it was Hyper.
+    pub(crate) sqlstate: Option<String>,
+    /// The session cannot be used any more.
+    pub(crate) session_lost: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self { text: text.into(), sqlstate: None, session_lost: false }
+    }
+
+    /// What became of a statement, with the place in `sql` that Hyper points at.
+    pub(crate) fn of_statement(error: &Error, sql: &str) -> Self {
+        match error.server() {
+            Some(server) => Self {
+                text: server_text(server, sql),
+                sqlstate: Some(server.code().as_str().to_owned()),
+                session_lost: error.is_session_lost(),
+            },
+            None if error.is_session_lost() => Self {
+                text: format!(
+                    "The connection to hyperd was lost: {}. Whether the statement took effect is unknown: look \
+                     before you repeat a write. The next call gets a new connection.",
+                    crate::connection::with_causes(error)
+                ),
+                sqlstate: None,
+                session_lost: true,
+            },
+            None => Self::new(crate::connection::with_causes(error)),
+        }
+    }
+
+    /// The same, with another sentence of advice.
+    #[must_use]
+    pub(crate) fn advise(mut self, advice: &str) -> Self {
+        self.text.push('\n');
+        self.text.push_str(advice);
+        self
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::of_statement(&error, "")
+    }
+}
+
+fn server_text(error: &ServerError, sql: &str) -> String {
+    let mut text = format!("SQLSTATE {}: {}", error.code().as_str(), error.message());
+    let place = error.position().and_then(|position| place(sql, position));
+    match (&place, error.detail()) {
+        (Some(place), _) => {
+            let _ = write!(
+                text,
+                "\nline {}, column {}:\n{}\n{:>width$}",
+                place.line,
+                place.column,
+                place.excerpt,
+                "^",
+                width = place.caret
+            );
+        }
+        (None, Some(detail)) => {
+            text.push('\n');
+            text.push_str(detail.trim());
+        }
+        (None, None) => {}
+    }
+    if let Some(hint) = error.hint() {
+        let _ = write!(text, "\nHint: {hint}");
+    }
+    if let Some(advice) = advice(error.code().as_str()) {
+        text.push('\n');
+        text.push_str(advice);
+    }
+    text
+}
+
+/// What to do next, where the server's own words do not say it.
+fn advice(sqlstate: &str) -> Option<&'static str> {
+    Some(match sqlstate {
+        "0A000" => {
+            "Next: Hyper lacks this; rewrite it. One statement a string, no savepoints, views or UPDATE ... FROM."
+        }
+        "25006" => "Next: the database is attached read-only; attach it with mode readwrite to change it.",
+        "42501" => "Next: use a path inside the allowed folders.",
+        "53S03" => "Next: aggregate or filter more; the statement needs more memory than it may have.",
+        "55006" => "Next: another program has the file open; close it there, or work on a copy.",
+        "57014" => "The statement was canceled and had no effect.",
+        "58P01" => "Next: give an absolute path of a file that exists.",
+        _ => return None,
+    })
+}
+
+struct Place {
+    line: usize,
+    column: usize,
+    excerpt: String,
+    /// Where the caret stands under the excerpt, counted from 1.
+    caret: usize,
+}
+
+/// Characters of the line that are shown on either side.
+const AROUND: usize = 60;
+
+/// `position` counts characters from 1.
+fn place(sql: &str, position: usize) -> Option<Place> {
+    let before: Vec<char> = sql.chars().take(position.checked_sub(1)?).collect();
+    if before.len() + 1 != position {
+        return None;
+    }
+    let line = before.iter().filter(|c| **c == '\n').count();
+    let column = before.iter().rev().take_while(|c| **c != '\n').count();
+    let whole: Vec<char> = sql.lines().nth(line)?.chars().collect();
+    let start = column.saturating_sub(AROUND);
+    let excerpt =
+        whole.iter().skip(start).take(2 * AROUND).map(|c| if *c == '\t' { ' ' } else { *c }).collect();
+    Some(Place { line: line + 1, column: column + 1, excerpt, caret: column - start + 1 })
+}
+
+/// The names most like `wanted`, best first, at most three.
+pub(crate) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let mut near: Vec<_> = names
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&wanted, &name.to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .collect();
+    near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    near.into_iter().take(3).map(|(_, name)| name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_shown_in_its_line() {
+        let place = place("select 1,\n  a + b from t", 15).unwrap();
+
+        assert_eq!((place.line, place.column), (2, 5));
+        assert_eq!((place.excerpt.as_str(), place.caret), ("  a + b from t", 5));
+    }
+
+    #[test]
+    fn a_place_far_in_a_long_line_is_cut_out() {
+        let sql = "x".repeat(500);
+
+        let place = place(&sql, 400).unwrap();
+
+        assert_eq!((place.excerpt.len(), place.caret), (2 * AROUND, AROUND + 1));
+    }
+
+    #[test]
+    fn a_place_behind_the_end_is_none() {
+        assert!(place("select", 20).is_none());
+    }
+
+    #[test]
+    fn the_nearest_name_comes_first() {
+        assert_eq!(nearest("ordrs", ["people", "orders", "order_lines"]).first(), Some(&"orders"));
+        assert!(nearest("zzz", ["people"]).is_empty());
+    }
+}

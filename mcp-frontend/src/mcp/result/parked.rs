@@ -1,0 +1,209 @@
+//! What did not fit an answer, kept in a file for a while.
+//!
+//! Not in hyperd: a result whose rows wait to be fetched holds one of its few workers and blocks every writer of the tables
+//! that it reads, for as long as a model thinks.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::page::{Head, Limits, Page};
+use crate::mcp::failure::Failure;
+
+/// How much of a result is kept.
+pub(crate) const MOST_BYTES: u64 = 16 << 20;
+/// How long hyperd may take to bring it.
+pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+/// How many results are kept.
+const MOST_RESULTS: usize = 8;
+/// How long a result is kept after it was last asked for. The tool's description says so.
+const KEPT: Duration = Duration::from_secs(300);
+
+/// All that is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Parking(Mutex<VecDeque<(String, Instant, Arc<Parked>)>>);
+
+/// One result's rows, a JSON array a line.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) head: Head,
+    file: Mutex<File>,
+    state: watch::Receiver<Filled>,
+}
+
+/// How far a file is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Filled {
+    bytes: u64,
+    end: Option<End>,
+}
+
+/// Why no more rows come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// They are all there.
+    Complete,
+    /// There are more than are kept.
+    Cut,
+}
+
+/// Fills a file. Dropped before its end, the result is cut there.
+pub(crate) struct Filling {
+    file: BufWriter<File>,
+    bytes: u64,
+    state: watch::Sender<Filled>,
+}
+
+impl Parking {
+    /// Keeps a result; the oldest gives way.
+    pub(crate) fn keep(&self, parked: Arc<Parked>) -> String {
+        let mut all = self.lock();
+        while all.len() >= MOST_RESULTS {
+            all.pop_front();
+        }
+        let name = nonce();
+        all.push_back((name.clone(), Instant::now(), parked));
+        name
+    }
+
+    /// Forgets what nobody asked for.
+    pub(crate) fn sweep(&self) {
+        self.lock().retain(|(_, used, _)| used.elapsed() < KEPT);
+    }
+
+    /// The page that a cursor stands before, and the next cursor.
+    pub(crate) async fn page(&self, cursor: &str, limits: Limits) -> Result<Paged, Failure> {
+        let (name, offset) = cursor
+            .split_once('.')
+            .and_then(|(name, offset)| Some((name, offset.parse().ok()?)))
+            .ok_or_else(|| {
+                Failure::new(
+                    "This is no cursor. Next: pass the `cursor` of an earlier answer as it was, or `sql`.",
+                )
+            })?;
+        let parked = self.find(name)?;
+        parked.page(name, offset, limits).await
+    }
+
+    /// What is kept, for those who list it.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.sweep();
+        self.lock().iter().map(|(name, ..)| name.clone()).collect()
+    }
+
+    fn find(&self, name: &str) -> Result<Arc<Parked>, Failure> {
+        self.sweep();
+        let mut all = self.lock();
+        let entry = all.iter_mut().find(|(there, ..)| there == name).ok_or_else(|| {
+            Failure::new(
+                "This cursor has expired: results are kept for 5 minutes, the last 8 of them. Next: run the query again, \
+                 or `export` its whole result.",
+            )
+        })?;
+        entry.1 = Instant::now();
+        Ok(entry.2.clone())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, Instant, Arc<Parked>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Some rows out of a file.
+pub(crate) struct Paged {
+    pub(crate) head: Head,
+    pub(crate) page: Page,
+    /// Where the next rows are.
+    pub(crate) next: Option<String>,
+    /// Whether the result has more rows than were kept, and this is the end of these.
+    pub(crate) cut: bool,
+}
+
+impl Parked {
+    /// A file in `folder`, without a name, and what fills it.
+    pub(crate) fn begin(head: Head, folder: &Path) -> std::io::Result<(Arc<Self>, Filling)> {
+        let file = tempfile::NamedTempFile::new_in(folder)?;
+        let reader = file.reopen()?;
+        let (sender, state) = watch::channel(Filled { bytes: 0, end: None });
+        let parked = Self { head, file: Mutex::new(reader), state };
+        Ok((Arc::new(parked), Filling { file: BufWriter::new(file.into_file()), bytes: 0, state: sender }))
+    }
+
+    async fn page(&self, name: &str, offset: u64, limits: Limits) -> Result<Paged, Failure> {
+        let mut state = self.state.clone();
+        // Enough for a page, or all there is.
+        let enough = offset + limits.bytes as u64;
+        let filled = state.wait_for(|filled| filled.end.is_some() || filled.bytes >= enough).await;
+        let filled = filled.map_or_else(|_| *self.state.borrow(), |filled| *filled);
+        let (page, next) = self.read(offset, filled.bytes, limits)?;
+        let more = next < filled.bytes || filled.end.is_none();
+        Ok(Paged {
+            head: self.head.clone(),
+            page,
+            next: more.then(|| format!("{name}.{next}")),
+            cut: !more && filled.end != Some(End::Complete),
+        })
+    }
+
+    fn read(&self, offset: u64, end: u64, limits: Limits) -> Result<(Page, u64), Failure> {
+        let broken = |error| {
+            Failure::new(format!("The kept result cannot be read: {error}. Next: run the query again."))
+        };
+        let mut page = Page::new(limits);
+        let mut at = offset;
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(offset)).map_err(broken)?;
+        let mut lines = BufReader::new(&mut *file);
+        let mut line = Vec::new();
+        while at < end {
+            line.clear();
+            let count = lines.read_until(b'\n', &mut line).map_err(broken)?;
+            let Some(row) = line.strip_suffix(b"\n") else { break };
+            if !page.push(row) {
+                break;
+            }
+            at += count as u64;
+        }
+        Ok((page, at))
+    }
+}
+
+impl Filling {
+    /// Adds a row; false when there is no room for it.
+    pub(crate) fn push(&mut self, row: &[u8]) -> bool {
+        if self.bytes + row.len() as u64 >= MOST_BYTES || self.write(row).is_err() {
+            return false;
+        }
+        self.bytes += row.len() as u64 + 1;
+        true
+    }
+
+    /// Tells readers how much is there.
+    pub(crate) fn publish(&mut self) -> bool {
+        let written = self.file.flush().is_ok();
+        if written {
+            self.state.send_modify(|filled| filled.bytes = self.bytes);
+        }
+        written
+    }
+
+    pub(crate) fn end(mut self, end: End) {
+        let end = if self.publish() { end } else { return };
+        self.state.send_modify(|filled| *filled = Filled { bytes: self.bytes, end: Some(end) });
+    }
+
+    fn write(&mut self, row: &[u8]) -> std::io::Result<()> {
+        self.file.write_all(row)?;
+        self.file.write_all(b"\n")
+    }
+}
+
+fn nonce() -> String {
+    use std::hash::{BuildHasher, RandomState};
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}

@@ -1,0 +1,302 @@
+//! `query`: read with SQL.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hyperwire_tokio::Rows;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::arguments::Seconds;
+use super::{Definition, Hints};
+use crate::mcp::answer::Answer;
+use crate::mcp::call::Call;
+use crate::mcp::engine::{Lease, Needs};
+use crate::mcp::failure::Failure;
+use crate::mcp::result::{End, Filling, Head, LONGEST, Limits, Page, Parked};
+use crate::mcp::state::State;
+
+/// How many rows are kept between two looks at the clock.
+const BATCH: u64 = 1000;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    sql: Option<String>,
+    #[serde(default)]
+    params: Vec<Value>,
+    database: Option<String>,
+    max_rows: Option<usize>,
+    max_bytes: Option<usize>,
+    cursor: Option<String>,
+    timeout_s: Option<Seconds>,
+}
+
+pub(super) fn definition() -> Definition {
+    Definition {
+        name: "query",
+        title: "Query",
+        description: "Run one read-only SQL SELECT (Hyper's dialect, like PostgreSQL's). Unqualified tables are those of \
+            `database` (default: local); others are named alias.public.table. Answers the first rows; if `truncated`, \
+            pass `cursor` for the next ones (kept 5 minutes), or better aggregate, or use `export`.",
+        hints: Hints::Reads,
+        input: json!({
+            "type": "object",
+            "properties": {
+                "sql": {"type": "string"},
+                "params": {"type": "array", "description": "Values of $1, $2 ...", "items": {"type": ["string", "number", "boolean", "null"]}},
+                "database": {"type": "string", "description": "Alias"},
+                "max_rows": {"type": "integer", "default": 200, "maximum": 10000},
+                "max_bytes": {"type": "integer", "default": 24000},
+                "cursor": {"type": "string"},
+                "timeout_s": {"type": "number"}
+            },
+            "additionalProperties": false
+        }),
+        output: Some(result_schema()),
+    }
+}
+
+/// What rows are answered as.
+pub(super) fn result_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "columns": {"type": "array", "items": {"type": "object", "properties": {"name": {"type": "string"}, "type": {"type": "string"}}, "required": ["name", "type"]}},
+            "rows": {"type": "array", "items": {"type": "array"}},
+            "row_count": {"type": "integer"},
+            "truncated": {"type": "boolean"},
+            "cursor": {"type": "string"},
+            "elapsed_ms": {"type": "number"},
+            "warnings": {"type": "array", "items": {"type": "string"}}
+        },
+        "required": ["columns", "rows", "row_count", "truncated", "elapsed_ms"]
+    })
+}
+
+pub(super) async fn run(
+    state: &Arc<State>,
+    arguments: Arguments,
+    call: &Arc<Call>,
+) -> Result<Answer, Failure> {
+    let limits = Limits::asked(arguments.max_rows, arguments.max_bytes);
+    let limit = arguments.timeout_s.map(|seconds| seconds.0);
+    match (arguments.sql, arguments.cursor) {
+        (None, Some(cursor)) => call.bounded(limit, next_page(state, &cursor, limits, call)).await,
+        (Some(sql), None) => {
+            let work =
+                first_page(state, &sql, &arguments.params, arguments.database.as_deref(), limits, call);
+            call.bounded(limit, work).await
+        }
+        _ => Err(Failure::new("Pass either `sql` or `cursor`.")),
+    }
+}
+
+async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call) -> Result<Answer, Failure> {
+    let paged = state.parking.page(cursor, limits).await?;
+    let mut answer = shown(&paged.head, &paged.page, paged.next.is_some() || paged.cut, call.started)?;
+    if let Some(next) = paged.next {
+        answer.insert("cursor".to_owned(), next.into());
+    }
+    if paged.cut {
+        answer.insert(
+            "warnings".to_owned(),
+            json!(["The rest of the result was not kept; use `export` for all of it."]),
+        );
+    }
+    Ok(Answer::json(answer.into()))
+}
+
+async fn first_page(
+    state: &Arc<State>,
+    sql: &str,
+    params: &[Value],
+    database: Option<&str>,
+    limits: Limits,
+    call: &Arc<Call>,
+) -> Result<Answer, Failure> {
+    let lease = state.engine.lease(Needs { database, sql, light: false }, call).await?;
+    let params: Vec<_> = params.iter().map(parameter).collect::<Result<_, _>>()?;
+    call.progress.doing("running");
+    let (answer, answered) = oneshot::channel();
+    // Of its own, since it goes on after the answer; until then it ends with the call.
+    let reading = read(state.clone(), lease, sql.to_owned(), params, limits, call.clone(), answer);
+    let reading = AbortOnDropHandle::new(tokio::spawn(reading));
+    let answer = answered
+        .await
+        .map_err(|_| Failure::new("The query ended without an answer. This is a defect of hyperwire."))?;
+    drop(reading.detach());
+    answer.map(Answer::json)
+}
+
+/// A JSON value as the text of a parameter, whose type hyperd infers.
+fn parameter(value: &Value) -> Result<Option<String>, Failure> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => Ok(Some(text.clone())),
+        Value::Bool(_) | Value::Number(_) => Ok(Some(value.to_string())),
+        Value::Array(_) | Value::Object(_) => Err(Failure::new(
+            "A parameter is text, a number, a boolean or null. Pass JSON as text and cast it: $1::json.",
+        )),
+    }
+}
+
+async fn read(
+    state: Arc<State>,
+    mut lease: Lease,
+    sql: String,
+    params: Vec<Option<String>>,
+    limits: Limits,
+    call: Arc<Call>,
+    answer: oneshot::Sender<Result<Value, Failure>>,
+) {
+    let outcome = match open(&mut lease, &sql, &params).await {
+        Ok(mut rows) => answered(&state, &mut rows, limits, &call, answer).await,
+        Err(failure) => {
+            let _ = answer.send(Err(failure));
+            Ok(())
+        }
+    };
+    if let Err(failure) = outcome
+        && failure.session_lost
+    {
+        lease.report_lost();
+    }
+    let _ = lease.finish().await;
+}
+
+async fn open<'l>(
+    lease: &'l mut Lease,
+    sql: &'l str,
+    params: &[Option<String>],
+) -> Result<Rows<'l>, Failure> {
+    let explain = |error| Failure::of_statement(&error, sql);
+    if params.is_empty() {
+        return lease.query(sql).await.map_err(explain);
+    }
+    let params: Vec<_> =
+        params.iter().map(|param| param as &(dyn hyperwire_tokio::core::row::ToParameter + Sync)).collect();
+    lease.query_params(sql, &params).await.map_err(explain)
+}
+
+/// Answers with the first page, and keeps what does not fit it.
+async fn answered(
+    state: &State,
+    rows: &mut Rows<'_>,
+    limits: Limits,
+    call: &Call,
+    answer: oneshot::Sender<Result<Value, Failure>>,
+) -> Result<(), Failure> {
+    let mut page = Page::new(limits);
+    let (head, left) = match fill(rows, &mut page, call).await {
+        Ok(filled) => filled,
+        Err(failure) => {
+            let _ = answer.send(Err(failure.clone()));
+            return Err(failure);
+        }
+    };
+    let Some(row) = left else {
+        let _ = answer.send(shown(&head, &page, false, call.started).map(Value::Object));
+        return Ok(());
+    };
+    let kept = Parked::begin(head.clone(), state.engine.scratch.path());
+    let mut shown = shown(&head, &page, true, call.started);
+    let filling = match (kept, &mut shown) {
+        (Ok((parked, filling)), Ok(shown)) => {
+            shown.insert("cursor".to_owned(), format!("{}.0", state.parking.keep(parked)).into());
+            Some(filling)
+        }
+        (Err(error), Ok(shown)) => {
+            shown.insert(
+                "warnings".to_owned(),
+                json!([format!("The other rows could not be kept: {error}.")]),
+            );
+            None
+        }
+        _ => None,
+    };
+    let _ = answer.send(shown.map(Value::Object));
+    match filling {
+        // Dropped when time is up, it is cut there.
+        Some(filling) => timeout(LONGEST, keep(rows, &head, &row, filling)).await.unwrap_or(Ok(())),
+        None => Ok(()),
+    }
+}
+
+/// Reads rows into a page; the first that does not fit comes back.
+async fn fill(rows: &mut Rows<'_>, page: &mut Page, call: &Call) -> Result<(Head, Option<Vec<u8>>), Failure> {
+    let columns = rows.columns().ok_or_else(|| {
+        Failure::new(
+            "This statement returns no rows. Next: use `execute` for statements that change something.",
+        )
+    })?;
+    let head = Head::of(columns);
+    let width = columns.len();
+    let mut line = Vec::new();
+    while let Some(row) = rows.next().await? {
+        line.clear();
+        head.put_row(&row, None, &mut line)?;
+        if page.rows == 0 && page.is_too_long(&line) {
+            line.clear();
+            head.put_row(&row, Some(page.longest(width)), &mut line)?;
+            page.cut = true;
+        }
+        if !page.push(&line) {
+            return Ok((head, Some(line)));
+        }
+        call.progress.set_rows(page.rows as u64);
+    }
+    Ok((head, None))
+}
+
+/// Keeps the rest of a result, as far as there is room.
+async fn keep(rows: &mut Rows<'_>, head: &Head, first: &[u8], mut filling: Filling) -> Result<(), Failure> {
+    let mut line = first.to_vec();
+    let mut count = 0_u64;
+    loop {
+        if !filling.push(&line) {
+            filling.end(End::Cut);
+            return Ok(());
+        }
+        count += 1;
+        if count.is_multiple_of(BATCH) && !filling.publish() {
+            return Ok(());
+        }
+        line.clear();
+        match rows.next().await {
+            Ok(Some(row)) => head.put_row(&row, None, &mut line)?,
+            Ok(None) => {
+                filling.end(End::Complete);
+                return Ok(());
+            }
+            Err(error) => {
+                filling.end(End::Cut);
+                return Err(error.into());
+            }
+        }
+    }
+}
+
+fn shown(head: &Head, page: &Page, truncated: bool, started: Instant) -> Result<Map<String, Value>, Failure> {
+    let mut shown = Map::new();
+    shown.insert("columns".to_owned(), head.json());
+    shown.insert("rows".to_owned(), page.json()?);
+    shown.insert("row_count".to_owned(), page.rows.into());
+    shown.insert("truncated".to_owned(), truncated.into());
+    shown.insert("elapsed_ms".to_owned(), elapsed_ms(started));
+    if page.cut {
+        shown.insert(
+            "warnings".to_owned(),
+            json!(["Values that were too long were cut; select less of them."]),
+        );
+    }
+    Ok(shown)
+}
+
+/// Since then, in milliseconds with one decimal.
+pub(super) fn elapsed_ms(started: Instant) -> Value {
+    json!((started.elapsed().as_secs_f64() * 1e4).round() / 10.0)
+}
