@@ -88,6 +88,23 @@ pub(crate) struct McpArguments {
     /// A call that takes longer goes on as a job.
     #[arg(long, value_name = "SECONDS", default_value_t = 45.0, value_parser = seconds)]
     pub(crate) soft_deadline: f64,
+    /// More tools: memory keeps keys and values, watch loads what appears in a folder, catalog saves queries and notes.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "NAME,...")]
+    pub(crate) toolsets: Vec<Toolset>,
+    /// Where a read-only server may export results to.
+    #[arg(long, value_name = "FOLDER", requires = "read_only")]
+    pub(crate) export_dir: Option<PathBuf>,
+}
+
+/// Tools that not everybody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Toolset {
+    /// Keys and values.
+    Memory,
+    /// Folders whose new files are loaded.
+    Watch,
+    /// Saved queries and notes on tables.
+    Catalog,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -2,13 +2,12 @@
 
 mod answer;
 mod call;
-mod chart;
+mod changes;
 mod engine;
 mod failure;
 mod files;
 mod instructions;
 mod jobs;
-mod load;
 mod paths;
 mod persistent;
 mod read_only;
@@ -103,9 +102,12 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
     Ok(Arc::new(State {
         options: Options {
             read_only: arguments.read_only,
-            allow_dirs: arguments.allow_dir.clone(),
             soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
+            toolsets: arguments.toolsets.clone(),
+            export_dir: arguments.export_dir.clone(),
         },
+        paths: paths::Paths::new(&arguments.allow_dir)?,
+        changes: changes::Changes::default(),
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),

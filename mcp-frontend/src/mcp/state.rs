@@ -6,24 +6,31 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
+use super::paths::Paths;
 use super::result::Parking;
+use crate::args::Toolset;
 
 /// How the server was started.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) read_only: bool,
-    /// Folders that files are read from and written to; none is all that the user may reach.
-    pub(crate) allow_dirs: Vec<PathBuf>,
     /// A call that takes longer becomes a job.
     pub(crate) soft_deadline: Duration,
+    /// Tools besides the eight.
+    pub(crate) toolsets: Vec<Toolset>,
+    /// Where a read-only server may export to.
+    pub(crate) export_dir: Option<PathBuf>,
 }
 
 /// The server's one state.
 pub(crate) struct State {
     pub(crate) options: Options,
     pub(crate) engine: Arc<Engine>,
+    pub(crate) paths: Paths,
+    pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
     /// Canceled when the server ends.

@@ -25,6 +25,13 @@ pub(crate) struct Lease {
     engine: Arc<Engine>,
 }
 
+/// How a lease ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Finished {
+    /// What the caller should know of what it wrote, such as when it will be on disk.
+    pub(crate) warning: Option<String>,
+}
+
 /// What a lease has.
 struct Session {
     client: Client,
@@ -108,10 +115,10 @@ impl Lease {
 
     /// Ends the lease and waits until hyperd has let go of the databases: what was written to those that nobody else uses
     /// is on disk then.
-    pub(crate) async fn finish(mut self) -> Result<(), Failure> {
+    pub(crate) async fn finish(mut self) -> Result<Finished, Failure> {
         match self.session.take() {
             Some(session) => end(session, &self.engine).await,
-            None => Ok(()),
+            None => Ok(Finished::default()),
         }
     }
 
@@ -150,10 +157,10 @@ impl Drop for Lease {
 }
 
 /// Brings the session back to how it was, and parks it.
-async fn end(mut session: Session, engine: &Arc<Engine>) -> Result<(), Failure> {
+async fn end(mut session: Session, engine: &Arc<Engine>) -> Result<Finished, Failure> {
     if session.client.is_closed() {
         session.hold.report_lost();
-        return Ok(());
+        return Ok(Finished::default());
     }
     session.client.settle().await?;
     if session.client.transaction_status() != TransactionStatus::Idle {
@@ -177,7 +184,7 @@ async fn end(mut session: Session, engine: &Arc<Engine>) -> Result<(), Failure> 
     } else {
         session.client.close().await?;
     }
-    Ok(())
+    Ok(Finished::default())
 }
 
 /// An SQL string.

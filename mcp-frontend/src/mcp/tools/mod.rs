@@ -1,8 +1,17 @@
 //! The tools, one a file.
 
 mod arguments;
+mod catalog;
+mod chart;
+mod database;
 mod execute;
+mod export;
+mod inspect;
+mod job;
+mod load;
+mod memory;
 mod query;
+mod watch;
 
 use std::sync::Arc;
 
@@ -12,6 +21,7 @@ use super::answer::Answer;
 use super::call::Call;
 use super::failure::Failure;
 use super::state::State;
+use crate::args::Toolset;
 
 /// What clients are told of a tool.
 pub(crate) struct Definition {
@@ -39,9 +49,32 @@ pub(crate) enum Hints {
 
 /// The tools that this server has, always in the same order.
 pub(crate) fn definitions(state: &State) -> Vec<Definition> {
+    let options = &state.options;
+    let has = |toolset| options.toolsets.contains(&toolset);
     let mut all = vec![query::definition()];
-    if !state.options.read_only {
+    if !options.read_only {
         all.push(execute::definition());
+    }
+    all.push(inspect::definition());
+    if !options.read_only {
+        all.push(load::definition());
+    }
+    if !options.read_only || options.export_dir.is_some() {
+        all.push(export::definition());
+    }
+    if !options.read_only {
+        all.push(database::definition());
+    }
+    all.push(chart::definition());
+    all.push(job::definition());
+    if has(Toolset::Memory) {
+        all.push(memory::definition());
+    }
+    if has(Toolset::Watch) && !options.read_only {
+        all.push(watch::definition());
+    }
+    if has(Toolset::Catalog) {
+        all.push(catalog::definition());
     }
     all
 }
@@ -61,6 +94,15 @@ pub(crate) async fn run(
     match name {
         "query" => query::run(&state, arguments::parse(arguments)?, &call).await,
         "execute" => execute::run(&state, arguments::parse(arguments)?, &call).await,
+        "inspect" => inspect::run(&state, arguments::parse(arguments)?, &call).await,
+        "load" => load::run(&state, arguments::parse(arguments)?, &call).await,
+        "export" => export::run(&state, arguments::parse(arguments)?, &call).await,
+        "database" => database::run(&state, arguments::parse(arguments)?, &call).await,
+        "chart" => chart::run(&state, arguments::parse(arguments)?, &call).await,
+        "job" => job::run(&state, arguments::parse(arguments)?, &call).await,
+        "memory" => memory::run(&state, arguments::parse(arguments)?, &call).await,
+        "watch" => watch::run(&state, arguments::parse(arguments)?, &call).await,
+        "catalog" => catalog::run(&state, arguments::parse(arguments)?, &call).await,
         _ => Err(Failure::new(format!("There is no tool {name}."))),
     }
 }

@@ -16,6 +16,7 @@ use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, Needs};
 use crate::mcp::failure::Failure;
+use crate::mcp::read_only;
 use crate::mcp::result::{End, Filling, Head, LONGEST, Limits, Page, Parked};
 use crate::mcp::state::State;
 
@@ -153,7 +154,7 @@ async fn read(
     call: Arc<Call>,
     answer: oneshot::Sender<Result<Value, Failure>>,
 ) {
-    let outcome = match open(&mut lease, &sql, &params).await {
+    let outcome = match read_only::query(&mut lease, &sql, &params).await {
         Ok(mut rows) => answered(&state, &mut rows, limits, &call, answer).await,
         Err(failure) => {
             let _ = answer.send(Err(failure));
@@ -166,20 +167,6 @@ async fn read(
         lease.report_lost();
     }
     let _ = lease.finish().await;
-}
-
-async fn open<'l>(
-    lease: &'l mut Lease,
-    sql: &'l str,
-    params: &[Option<String>],
-) -> Result<Rows<'l>, Failure> {
-    let explain = |error| Failure::of_statement(&error, sql);
-    if params.is_empty() {
-        return lease.query(sql).await.map_err(explain);
-    }
-    let params: Vec<_> =
-        params.iter().map(|param| param as &(dyn hyperwire_tokio::core::row::ToParameter + Sync)).collect();
-    lease.query_params(sql, &params).await.map_err(explain)
 }
 
 /// Answers with the first page, and keeps what does not fit it.

@@ -1,1 +1,0 @@
-//! Files and inline data into tables, whole or not at all.

@@ -1,0 +1,6 @@
+//! `hyperwire mcp` as its clients have it: a process that is spoken to on its standard input and output, on a real hyperd.
+#![cfg(unix)]
+
+mod server;
+
+mod serving;
