@@ -15,6 +15,7 @@ mod result;
 mod server;
 mod state;
 mod stdio;
+mod tables;
 mod tools;
 
 use std::sync::Arc;
