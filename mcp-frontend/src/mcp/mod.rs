@@ -1,6 +1,7 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
 mod answer;
+mod bookkeeping;
 mod call;
 mod changes;
 mod engine;
@@ -17,6 +18,7 @@ mod state;
 mod stdio;
 mod tables;
 mod tools;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +114,8 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
+        bookkeeping: bookkeeping::Bookkeeping::default(),
+        watches: watching::Watches::default(),
         ending: CancellationToken::new(),
     }))
 }
