@@ -2,12 +2,14 @@
 
 mod answer;
 mod call;
+mod calls;
 mod changes;
 mod engine;
 mod failure;
 mod files;
 mod instructions;
 mod jobs;
+mod names;
 mod paths;
 mod persistent;
 mod read_only;
@@ -112,6 +114,7 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
+        calls: calls::Calls::default(),
         ending: CancellationToken::new(),
     }))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
@@ -33,6 +34,7 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
+    pub(crate) calls: Calls,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }
