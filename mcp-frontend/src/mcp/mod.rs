@@ -3,12 +3,14 @@
 mod answer;
 mod bookkeeping;
 mod call;
+mod calls;
 mod changes;
 mod engine;
 mod failure;
 mod files;
 mod instructions;
 mod jobs;
+mod names;
 mod paths;
 mod persistent;
 mod read_only;
@@ -116,6 +118,7 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         jobs: jobs::Jobs::default(),
         bookkeeping: bookkeeping::Bookkeeping::default(),
         watches: watching::Watches::default(),
+        calls: calls::Calls::default(),
         ending: CancellationToken::new(),
     }))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::bookkeeping::Bookkeeping;
+use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
@@ -37,6 +38,7 @@ pub(crate) struct State {
     pub(crate) jobs: Jobs,
     pub(crate) bookkeeping: Bookkeeping,
     pub(crate) watches: Watches,
+    pub(crate) calls: Calls,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }

@@ -9,9 +9,9 @@ use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, NOTES, QUERIES, Row, Statement, Written};
 use crate::mcp::call::Call;
-use crate::mcp::engine::{Needs, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::state::State;
+use crate::mcp::tables::{self, Found};
 
 /// The longest name of a query, in bytes.
 const LONGEST_NAME: usize = 512;
@@ -83,8 +83,8 @@ pub(super) fn definition(read_only: bool) -> Definition {
             "Keep queries and notes on tables. save_query(name, sql, description; an existing one only with overwrite), \
              get_query, delete_query (by name); to run one, pass its sql to `query`. set_metadata (where `table` comes \
              from; changes the given fields, \"\" empties one), get_metadata, delete_metadata (by table). list: both, \
-             texts cut. Kept in `database` (default: persistent, or local without it), as _hyperdb_saved_queries and \
-             _table_catalog.",
+             texts cut. Queries are kept in `database` (default: persistent, or local without it), notes beside their \
+             table.",
             json!([
                 "save_query",
                 "get_query",
@@ -141,7 +141,7 @@ pub(super) async fn run(
         Arguments::SaveQuery { name, sql, description, overwrite, database } => {
             find(database)?.save_query(name, sql, description, overwrite).await
         }
-        Arguments::DeleteQuery { name, database } => find(database)?.delete(&QUERIES, "name", &name).await,
+        Arguments::DeleteQuery { name, database } => find(database)?.delete_query(&name).await,
         Arguments::GetQuery { name, database } => find(database)?.get_query(&name).await,
         Arguments::SetMetadata {
             table,
@@ -156,9 +156,7 @@ pub(super) async fn run(
             let fields = [source_url, source_description, purpose, license, notes, data_url];
             find(database)?.set_metadata(&table, fields).await
         }
-        Arguments::DeleteMetadata { table, database } => {
-            find(database)?.delete(&NOTES, "table_name", &table).await
-        }
+        Arguments::DeleteMetadata { table, database } => find(database)?.delete_metadata(&table).await,
         Arguments::GetMetadata { table, database } => find(database)?.get_metadata(&table).await,
         Arguments::List { database } => find(database)?.list().await,
     }
@@ -170,17 +168,27 @@ impl Arguments {
     }
 }
 
-/// The queries and notes that one database holds.
+/// The queries and notes that databases hold.
 struct Catalog<'a> {
     state: &'a Arc<State>,
+    /// The database that is asked for.
+    asked: Option<String>,
+    /// The database that queries are in.
     alias: String,
     call: &'a Call,
+}
+
+/// A table that a note is on.
+struct Noted {
+    alias: String,
+    /// As `_table_catalog` has it.
+    name: String,
 }
 
 impl<'a> Catalog<'a> {
     fn find(state: &'a Arc<State>, database: Option<String>, call: &'a Call) -> Result<Self, Failure> {
         let alias = bookkeeping::place(state, database.as_deref())?;
-        Ok(Self { state, alias, call })
+        Ok(Self { state, asked: database, alias, call })
     }
 
     async fn save_query(
@@ -232,7 +240,7 @@ impl<'a> Catalog<'a> {
                 "database": self.alias,
                 "query": object(&["name", "description", "sql", "created_at"], row)
             }))),
-            None => Err(self.missing("saved query", name)),
+            None => Err(missing("saved query", name, &self.alias)),
         }
     }
 
@@ -252,97 +260,134 @@ impl<'a> Catalog<'a> {
         for (_, text) in &given {
             storable(text)?;
         }
-        self.expect_table(table).await?;
-        let notes = NOTES.of(&self.alias);
+        let Noted { alias, name } = self.find_table(table).await?;
+        let notes = NOTES.of(&alias);
         let insert = Statement::new(
             format!(
                 "INSERT INTO {notes} (table_name, loaded_at, last_refreshed_at, created_by) \
                  SELECT $1, {NOW}, {NOW}, 'hyperwire' WHERE NOT EXISTS (SELECT 1 FROM {notes} WHERE table_name = $1)"
             ),
-            [table],
+            [&name],
         );
         let changes: String =
             given.iter().enumerate().map(|(at, (name, _))| format!("{name} = ${}, ", at + 2)).collect();
         let texts = given.into_iter().map(|(_, text)| Some(text).filter(|text| !text.is_empty()));
         let update = Statement::nullable(
             format!("UPDATE {notes} SET {changes}last_modified_by = 'hyperwire' WHERE table_name = $1"),
-            [Some(table.to_owned())].into_iter().chain(texts).collect(),
+            [Some(name.clone())].into_iter().chain(texts).collect(),
         );
-        let written =
-            bookkeeping::write(self.state, &self.alias, &NOTES, &[insert, update], self.call).await?;
-        Ok(warned(json!({"database": self.alias, "noted": table}), written))
+        let written = bookkeeping::write(self.state, &alias, &NOTES, &[insert, update], self.call).await?;
+        Ok(warned(json!({"database": alias, "noted": name}), written))
     }
 
     async fn get_metadata(&self, table: &str) -> Result<Answer, Failure> {
+        let Noted { alias, name } = self.presumed_table(table).await;
         let columns = [&["table_name"][..], &FIELDS, &LOADED].concat();
-        let sql =
-            format!("SELECT {} FROM {} WHERE table_name = $1", columns.join(", "), NOTES.of(&self.alias));
-        let rows = self.read(&Statement::new(sql, [table])).await?;
+        let sql = format!("SELECT {} FROM {} WHERE table_name = $1", columns.join(", "), NOTES.of(&alias));
+        let rows = bookkeeping::read(self.state, &alias, &Statement::new(sql, [name]), self.call).await?;
         match rows.first() {
-            Some(row) => Ok(Answer::json(json!({"database": self.alias, "metadata": object(&columns, row)}))),
-            None => Err(self.missing("note on a table", table)),
+            Some(row) => Ok(Answer::json(json!({"database": alias, "metadata": object(&columns, row)}))),
+            None => Err(missing("note on a table", table, &alias)),
         }
     }
 
-    async fn delete(&self, table: &bookkeeping::Table, column: &str, name: &str) -> Result<Answer, Failure> {
+    async fn delete_query(&self, name: &str) -> Result<Answer, Failure> {
         let delete =
-            Statement::new(format!("DELETE FROM {} WHERE {column} = $1", table.of(&self.alias)), [name]);
-        let written = bookkeeping::write(self.state, &self.alias, table, &[delete], self.call).await?;
-        let deleted = written.outcomes.iter().any(|outcome| outcome.affected > 0);
-        Ok(warned(json!({"database": self.alias, "deleted": deleted}), written))
+            Statement::new(format!("DELETE FROM {} WHERE name = $1", QUERIES.of(&self.alias)), [name]);
+        deleted(
+            &self.alias,
+            bookkeeping::write(self.state, &self.alias, &QUERIES, &[delete], self.call).await?,
+        )
+    }
+
+    async fn delete_metadata(&self, table: &str) -> Result<Answer, Failure> {
+        let Noted { alias, name } = self.presumed_table(table).await;
+        let delete =
+            Statement::new(format!("DELETE FROM {} WHERE table_name = $1", NOTES.of(&alias)), [name]);
+        deleted(&alias, bookkeeping::write(self.state, &alias, &NOTES, &[delete], self.call).await?)
     }
 
     async fn list(&self) -> Result<Answer, Failure> {
-        let (queries, more_queries) = self.listed(&QUERIES, &["name", "description", "sql"]).await?;
-        let (notes, more_notes) = self.listed(&NOTES, &[&["table_name"][..], &FIELDS].concat()).await?;
-        let mut answer = json!({"database": self.alias, "queries": queries, "metadata": notes});
-        if more_queries || more_notes {
+        let mut queries = Vec::new();
+        let mut notes = Vec::new();
+        for database in self.state.engine.databases.all() {
+            if self.asked.as_ref().is_none_or(|asked| asked.eq_ignore_ascii_case(&database.alias)) {
+                queries
+                    .extend(self.listed(&database.alias, &QUERIES, &["name", "description", "sql"]).await?);
+                let columns = [&["table_name"][..], &FIELDS].concat();
+                notes.extend(self.listed(&database.alias, &NOTES, &columns).await?);
+            }
+        }
+        let more = queries.len() > LISTED || notes.len() > LISTED;
+        queries.truncate(LISTED);
+        notes.truncate(LISTED);
+        let mut answer = json!({"queries": queries, "metadata": notes});
+        if more {
             answer["next"] = json!(format!(
-                "Only the first {LISTED} of each are listed. For others `query` {} and {}.",
-                QUERIES.of(&self.alias),
-                NOTES.of(&self.alias)
+                "Only the first {LISTED} of each are listed. For others `query` _hyperdb_saved_queries and _table_catalog of \
+                 a database."
             ));
         }
         Ok(Answer::json(answer))
     }
 
-    /// The first rows of a table by its first column, and whether there are more.
+    /// The first rows of a table by its first column, and one more than are shown.
     async fn listed(
         &self,
+        alias: &str,
         table: &bookkeeping::Table,
         columns: &[&str],
-    ) -> Result<(Vec<Value>, bool), Failure> {
+    ) -> Result<Vec<Value>, Failure> {
         let cut: Vec<_> = columns.iter().map(|name| format!("left({name}, {LISTED_TEXT})")).collect();
         let sql = format!(
-            "SELECT {} FROM {} ORDER BY {} LIMIT {}",
+            "SELECT '{}', {} FROM {} ORDER BY {} LIMIT {}",
+            alias.replace('\'', "''"),
             cut.join(", "),
-            table.of(&self.alias),
+            table.of(alias),
             columns[0],
             LISTED + 1
         );
-        let rows = self.read(&Statement::new(sql, [""; 0])).await?;
-        Ok((rows.iter().take(LISTED).map(|row| object(columns, row)).collect(), rows.len() > LISTED))
+        let rows = bookkeeping::read(self.state, alias, &Statement::new(sql, [""; 0]), self.call).await?;
+        let columns = [&["database"], columns].concat();
+        Ok(rows.iter().map(|row| object(&columns, row)).collect())
+    }
+
+    /// The table of this name, and the database that it is in: its note is beside it.
+    async fn find_table(&self, table: &str) -> Result<Noted, Failure> {
+        let Found { alias, table: tables::Table { schema, name } } =
+            tables::find(self.state, table, self.asked.as_deref(), self.call).await?;
+        if self.asked.as_ref().is_some_and(|asked| !asked.eq_ignore_ascii_case(&alias)) {
+            return Err(Failure::new(format!(
+                "There is no table {table} in that database, but one in {alias}. Nothing was noted. Next: pass database = \
+                 {alias}, or none."
+            )));
+        }
+        let name = if schema == "public" { name } else { format!("{schema}.{name}") };
+        Ok(Noted { alias, name })
+    }
+
+    /// The same; for a table that is gone, where its note would be.
+    async fn presumed_table(&self, table: &str) -> Noted {
+        match self.find_table(table).await {
+            Ok(noted) => noted,
+            Err(_) => Noted { alias: self.alias.clone(), name: table.to_owned() },
+        }
     }
 
     async fn read(&self, statement: &Statement) -> Result<Vec<Row>, Failure> {
         bookkeeping::read(self.state, &self.alias, statement, self.call).await
     }
+}
 
-    /// Fails as hyperd does if there is no such table.
-    async fn expect_table(&self, table: &str) -> Result<(), Failure> {
-        let sql = format!("SELECT 1 FROM {}.public.{} LIMIT 0", quoted(&self.alias), quoted(table));
-        let needs = Needs { database: Some(&self.alias), light: true, ..Needs::default() };
-        let mut lease = self.state.engine.lease(needs, self.call).await?;
-        lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;
-        lease.finish().await.map(drop)
-    }
+fn missing(what: &str, name: &str, alias: &str) -> Failure {
+    Failure::new(format!(
+        "There is no {what} {name} in database {alias}. Next: `catalog` with op = list shows what there is."
+    ))
+}
 
-    fn missing(&self, what: &str, name: &str) -> Failure {
-        Failure::new(format!(
-            "There is no {what} {name} in database {}. Next: `catalog` with op = list shows what there is.",
-            self.alias
-        ))
-    }
+fn deleted(alias: &str, written: Written) -> Result<Answer, Failure> {
+    let deleted = written.outcomes.iter().any(|outcome| outcome.affected > 0);
+    Ok(warned(json!({"database": alias, "deleted": deleted}), written))
 }
 
 fn storable(text: &str) -> Result<(), Failure> {

@@ -241,7 +241,9 @@ impl<'a> Memory<'a> {
         let written = self.write(&statements).await?;
         let set = written.outcomes.get(insert).map_or(0, |outcome| outcome.affected);
         let mut answer = json!({"database": self.alias, "set": set});
-        if !overwrite {
+        if overwrite {
+            answer["replaced"] = json!(affected(&written) - set);
+        } else {
             answer["kept"] = json!(asked as u64 - set);
             if set == 0 {
                 answer["next"] = json!(
