@@ -2,5 +2,15 @@
 #![cfg(unix)]
 
 mod server;
+mod wire;
 
+mod config;
+mod guide;
+mod http;
+mod prompts;
+mod protocol;
+mod python_sdk;
+mod resources;
+mod rmcp_client;
 mod serving;
+mod tokens;
