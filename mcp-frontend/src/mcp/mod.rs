@@ -1,13 +1,16 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
 mod answer;
+mod bookkeeping;
 mod call;
+mod calls;
 mod changes;
 mod engine;
 mod failure;
 mod files;
 mod instructions;
 mod jobs;
+mod names;
 mod paths;
 mod persistent;
 mod read_only;
@@ -17,6 +20,7 @@ mod state;
 mod stdio;
 mod tables;
 mod tools;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +116,9 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
+        bookkeeping: bookkeeping::Bookkeeping::default(),
+        watches: watching::Watches::default(),
+        calls: calls::Calls::default(),
         ending: CancellationToken::new(),
     }))
 }
