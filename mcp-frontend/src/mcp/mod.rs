@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod changes;
+mod chart;
 mod engine;
 mod failure;
 mod files;
