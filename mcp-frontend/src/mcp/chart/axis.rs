@@ -14,15 +14,26 @@ pub(super) const LABELS: Letters = Letters::regular(12.0);
 const APART: f64 = 12.0;
 /// Points of an axis that a tick should have at least.
 const TICK_ACROSS: f64 = 75.0;
-const TICK_UP: f64 = 46.0;
+const TICK_UP: f64 = 55.0;
 /// Points that a label which is read from below may be long.
 const LONGEST_UPRIGHT: f64 = 150.0;
 
 /// What an axis spans.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Domain {
-    Numbers { min: f64, max: f64, log: bool, integral: bool },
-    Time { min: f64, max: f64, clock: Clock },
+    Numbers {
+        min: f64,
+        max: f64,
+        log: bool,
+        integral: bool,
+        /// The distance of ticks, if the ends were made for it.
+        step: Option<f64>,
+    },
+    Time {
+        min: f64,
+        max: f64,
+        clock: Clock,
+    },
     /// One after the other, the first at 0.
     Names(Vec<String>),
 }
@@ -51,15 +62,23 @@ impl Domain {
     /// Numbers of an axis whose ends are free: round ones, with about as many ticks as have room on so many points.
     pub(super) fn round(min: f64, max: f64, log: bool, integral: bool, length: f64) -> Self {
         let (min, max) = apart(min, max);
-        let (min, max) = if log { (min, max) } else { ticks::widened(min, max, wanted(length, TICK_UP), integral) };
-        Self::Numbers { min, max, log, integral }
+        if log {
+            return Self::numbers(min, max, log, integral);
+        }
+        let (step, min, max) = ticks::widened(min, max, wanted(length, TICK_UP), integral);
+        Self::Numbers { min, max, log, integral, step: Some(step) }
+    }
+
+    /// Numbers from exactly here to there.
+    pub(super) fn numbers(min: f64, max: f64, log: bool, integral: bool) -> Self {
+        Self::Numbers { min, max, log, integral, step: None }
     }
 
     /// Numbers of an axis that reaches from the first to the last, and a little further.
     pub(super) fn padded(min: f64, max: f64, integral: bool) -> Self {
         let (min, max) = apart(min, max);
         let padding = (max - min) * 0.02;
-        Self::Numbers { min: min - padding, max: max + padding, log: false, integral }
+        Self::numbers(min - padding, max + padding, false, integral)
     }
 
     pub(super) fn time(min: f64, max: f64, clock: Clock) -> Self {
@@ -131,8 +150,11 @@ impl Domain {
                 let ticks = ticks::logarithmic(*min, *max, wanted).into_iter();
                 ticks.map(|at| tick(at, number::short(at))).collect()
             }
-            Self::Numbers { min, max, integral, .. } => {
-                let (step, ticks) = ticks::linear(*min, *max, wanted, *integral);
+            Self::Numbers { min, max, integral, step, .. } => {
+                // Twice as many as would do are not too many yet.
+                let given = step.map(|step| (step, ticks::multiples(*min, *max, step)));
+                let given = given.filter(|(_, ticks)| ticks.len() <= 2 * wanted);
+                let (step, ticks) = given.unwrap_or_else(|| ticks::linear(*min, *max, wanted, *integral));
                 let numbers = Numbers::of_ticks(range_size(*min, *max), step);
                 ticks.into_iter().map(|at| tick(at, numbers.show(at))).collect()
             }
@@ -308,13 +330,13 @@ mod tests {
 
     #[test]
     fn labels_side_by_side_do_not_touch() {
-        for length in [60.0, 200.0, 500.0, 2000.0] {
+        for length in [150.0, 200.0, 500.0, 2000.0] {
             let domain = Domain::padded(123_456_789.0, 123_456_999.0, true);
 
             let axis = domain.across(length);
 
-            assert!(axis.ticks.len() >= 2, "{length}");
-            assert!(length < 200.0 || axis.fits(&axis.ticks, length), "{length}: {:?}", labels(&axis));
+            assert!(!axis.ticks.is_empty(), "{length}");
+            assert!(axis.fits(&axis.ticks, length), "{length}: {:?}", labels(&axis));
         }
     }
 
@@ -351,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_log_axis_has_powers_at_equal_distances() {
-        let domain = Domain::Numbers { min: 1.0, max: 10_000.0, log: true, integral: false };
+        let domain = Domain::numbers(1.0, 10_000.0, true, false);
 
         let axis = domain.up(400.0, 100.0);
 

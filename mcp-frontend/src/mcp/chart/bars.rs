@@ -11,14 +11,16 @@ use super::figure::{Chart, Figure, Sample};
 use super::number;
 use super::options::{Labels, Orientation};
 use super::scene::{Marks, Positions, Scene, Subject};
+use super::series::counted;
 use crate::mcp::failure::Failure;
 
 /// Names beyond this are not drawn: their bars would be lines.
 const MOST_NAMES: usize = 200;
 /// Bars that are drawn by the size of x.
 const MOST_BARS: usize = 2000;
-/// Of the place that a name has.
+/// Of the place that a name has, if there are not too few to fill the chart.
 const FILLED: f64 = 0.8;
+const FEW: f64 = 4.0;
 /// So many bars have their values written on them unasked.
 const MOST_LABELED: usize = 16;
 /// Points that a name needs beside a chart.
@@ -97,7 +99,7 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
         std::mem::swap(&mut figure.across_title, &mut figure.up_title);
         (figure.across_grid, figure.up_grid) = (true, false);
     }
-    said.insert(0, subject.sentence(&format!("{} bars", bars.len())));
+    said.insert(0, subject.sentence(&counted(bars.len(), "bar")));
     let stacked = subject.options.stacked;
     Ok(Scene { figure, marks: Marks::Bars(Bars { bars, horizontal, stacked }), said })
 }
@@ -121,7 +123,8 @@ impl Bars {
             return Ok(());
         }
         let from = values.clamp(bar.from);
-        let place = |value| if self.horizontal { chart.place((value, bar.at)) } else { chart.place((bar.at, value)) };
+        let place =
+            |value| if self.horizontal { chart.place((value, bar.at)) } else { chart.place((bar.at, value)) };
         let (start, end) = (place(from), place(bar.to));
         if self.stacked {
             let length = (start.0 - end.0).abs().max((start.1 - end.1).abs());
@@ -148,12 +151,12 @@ fn bars(subject: &Subject<'_>, positions: &Positions, slot: f64) -> (Vec<Bar>, (
     let stacked = subject.options.stacked;
     let count = subject.series().len();
     let side_by_side = if stacked { 1 } else { count };
-    let width = slot * FILLED / side_by_side as f64;
     let of = positions.of();
-    let most = match &positions.domain {
-        Domain::Names(names) => names.len() as f64,
-        _ => f64::INFINITY,
+    let (most, filled) = match &positions.domain {
+        Domain::Names(names) => (names.len() as f64, (FILLED * (names.len() as f64 + 1.0) / FEW).min(FILLED)),
+        _ => (f64::INFINITY, FILLED),
     };
+    let width = slot * filled / side_by_side as f64;
     let values = subject.series().iter().map(|series| series.points.len()).sum::<usize>();
     let unasked = subject.options.labels.is_none() && !stacked && values <= MOST_LABELED;
     let base = if subject.is_log() { f64::MIN_POSITIVE } else { 0.0 };
@@ -164,7 +167,7 @@ fn bars(subject: &Subject<'_>, positions: &Positions, slot: f64) -> (Vec<Bar>, (
         let beside = if stacked { 0.0 } else { (index as f64 - (count as f64 - 1.0) / 2.0) * width };
         for point in series.points.iter().filter(|point| !point.y.is_nan()) {
             let at = of(point.x);
-            if matches!(positions.domain, Domain::Names(_)) && at >= most {
+            if at >= most {
                 continue;
             }
             let from = if stacked {
@@ -202,7 +205,8 @@ fn slot(subject: &Subject<'_>, domain: &Domain) -> f64 {
     let mut xs: Vec<f64> =
         subject.series().iter().flat_map(|series| series.points.iter().map(|point| point.x)).collect();
     xs.sort_by(f64::total_cmp);
-    let least = xs.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min);
+    let least =
+        xs.windows(2).map(|pair| pair[1] - pair[0]).filter(|gap| *gap > 0.0).fold(f64::INFINITY, f64::min);
     if least.is_finite() { least } else { fallback }
 }
 
@@ -213,9 +217,7 @@ fn widened(domain: Domain, half: f64, subject: &Subject<'_>) -> Domain {
     };
     let room = half * 1.2;
     match domain {
-        Domain::Numbers { log, integral, .. } => {
-            Domain::Numbers { min: first - room, max: last + room, log, integral }
-        }
+        Domain::Numbers { log, integral, .. } => Domain::numbers(first - room, last + room, log, integral),
         Domain::Time { clock, .. } => Domain::Time { min: first - room, max: last + room, clock },
         names => names,
     }
@@ -237,7 +239,9 @@ fn distinct(subject: &Subject<'_>) -> usize {
 fn refuse_repeated(subject: &Subject<'_>) -> Result<(), Failure> {
     for series in subject.series() {
         let mut seen = HashSet::new();
-        let Some(twice) = series.points.iter().find(|point| !seen.insert(point.x.to_bits())) else { continue };
+        let Some(twice) = series.points.iter().find(|point| !seen.insert(point.x.to_bits())) else {
+            continue;
+        };
         let (x, name) = match subject.x_column() {
             Some(column) => (column.show(twice.x), column.name.clone()),
             None => (number::plain(twice.x), "x".to_owned()),
@@ -247,7 +251,11 @@ fn refuse_repeated(subject: &Subject<'_>) -> Result<(), Failure> {
         return Err(Failure::new(format!(
             "{name} = {x} has several rows{}: their bars would hide each other. Next: aggregate in SQL, such as SELECT {name}, \
              sum({y}) ... GROUP BY {name}; or pass the column that tells them apart as `series`{}.",
-            if subject.roles.series.is_some() { format!(" in series {}", series.name) } else { String::new() },
+            if subject.roles.series.is_some() {
+                format!(" in series {}", series.name)
+            } else {
+                String::new()
+            },
             if named_labels { " rather than as `labels`" } else { "" },
         )));
     }

@@ -118,8 +118,12 @@ impl Figure {
         let legend = legend_rows(&self.legend, inner);
         let footnotes: Vec<_> =
             self.footnotes.iter().flat_map(|note| FOOTNOTE.wrap(note, inner, 2)).collect();
-        let legend_top = MARGIN + title.len() as f64 * TITLE.line_height() + if title.is_empty() { 0.0 } else { 6.0 };
+        let legend_top =
+            MARGIN + title.len() as f64 * TITLE.line_height() + if title.is_empty() { 0.0 } else { 6.0 };
         let mut top = legend_top + legend.len() as f64 * LABELS.line_height() * 1.2;
+        if !legend.is_empty() {
+            top += 5.0;
+        }
         if !self.up_title.is_empty() {
             top += AXIS_TITLE.line_height() + 4.0;
         }
@@ -212,11 +216,20 @@ impl Chart<'_, '_> {
     /// Where values are, in points.
     pub(super) fn place(&self, at: Place) -> Place {
         let (width, height) = self.size();
-        (self.plan.left + self.plan.across.share(at.0) * width, self.plan.bottom - self.plan.up.share(at.1) * height)
+        (
+            self.plan.left + self.plan.across.share(at.0) * width,
+            self.plan.bottom - self.plan.up.share(at.1) * height,
+        )
     }
 
     /// A box with two opposite corners.
-    pub(super) fn rectangle(&mut self, from: Place, to: Place, color: RGBColor, opacity: f64) -> Result<(), Failure> {
+    pub(super) fn rectangle(
+        &mut self,
+        from: Place,
+        to: Place,
+        color: RGBColor,
+        opacity: f64,
+    ) -> Result<(), Failure> {
         let element = Rectangle::new([from, to], color.mix(opacity).filled());
         self.context.draw_series([element]).map(drop).map_err(failed)
     }
@@ -237,6 +250,28 @@ impl Chart<'_, '_> {
         let style = color.mix(opacity).filled();
         let elements = points.into_iter().map(|point| Circle::new(point, radius, style));
         self.context.draw_series(elements).map(drop).map_err(failed)
+    }
+
+    /// Keeps labels away from a dot.
+    pub(super) fn reserve(&mut self, at: Place, radius: f64) {
+        self.labels.push(((at.0 - radius, at.1 - radius), (at.0 + radius, at.1 + radius)));
+    }
+
+    /// Writes a label above, below or beside a dot, wherever there is room.
+    pub(super) fn label_dot(&mut self, at: Place, radius: f64, text: &str) -> Result<(), Failure> {
+        let (over, beside) = (radius + LABELS.size * 0.7, radius + 5.0);
+        let places = [
+            ((at.0, at.1 - over), Anchor::Middle),
+            ((at.0, at.1 + over), Anchor::Middle),
+            ((at.0 + beside, at.1), Anchor::Start),
+            ((at.0 - beside, at.1), Anchor::End),
+        ];
+        for (place, anchor) in places {
+            if self.label(place, text, TEXT, anchor)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Writes a label in a box of the picture, unless there is one already or it would stand outside; whether it does.

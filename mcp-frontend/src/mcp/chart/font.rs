@@ -159,7 +159,7 @@ mod tests {
     fn lines_are_broken_between_words() {
         let lines = LETTERS.wrap("Research and Development", 80.0, 2);
 
-        assert_eq!(lines, ["Research", "and Develop…"]);
+        assert_eq!(lines, ["Research", "and Devel…"]);
     }
 
     #[test]

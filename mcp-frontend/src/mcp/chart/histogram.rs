@@ -7,7 +7,7 @@ use super::figure::{Figure, Sample};
 use super::number::{self, plain};
 use super::options::Labels;
 use super::scene::{Marks, Scene, Subject};
-use super::series::Series;
+use super::series::{Series, counted};
 use super::table::Meaning;
 use super::ticks;
 use crate::mcp::failure::Failure;
@@ -33,7 +33,7 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
     let mut bars = Vec::new();
     let mut most = 0.0_f64;
     for (index, series) in subject.series().iter().enumerate() {
-        let counts = counted(values(series), &edges);
+        let counts = in_bins(values(series), &edges);
         for (edge, count) in edges.windows(2).zip(counts) {
             most = most.max(count as f64);
             if count == 0 {
@@ -51,22 +51,26 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
             });
         }
     }
-    let (first, last) = (edges[0], edges[edges.len() - 1]);
+    let (mut first, mut last) = (edges[0], edges[edges.len() - 1]);
+    if let [from, to] = edges[..] {
+        // One bin looks like one with a place on either side.
+        (first, last) = (2.0 * from - to, 2.0 * to - from);
+    }
     let x = match meaning {
         Meaning::Time(clock) => Domain::Time { min: first, max: last, clock },
-        _ => Domain::Numbers {
-            min: first,
-            max: last,
-            log: false,
-            integral: meaning == Meaning::Number { integral: true },
-        },
+        _ => Domain::numbers(first, last, false, meaning == Meaning::Number { integral: true }),
     };
     let (_, height) = Figure::usual_plot(subject.canvas().0, subject.canvas().1);
     let least = if subject.is_log() { 0.5 } else { 0.0 };
     let y = subject.y_domain((least, most), true, !subject.is_log(), height);
     let mut figure = subject.figure(x, y, Sample::Box);
     figure.up_title = "count".to_owned();
-    let what = format!("Histogram of {} values in {} bins{}", all.len(), edges.len() - 1, width(meaning, &edges));
+    let what = format!(
+        "Histogram of {} in {}{}",
+        counted(all.len(), "value"),
+        counted(edges.len() - 1, "bin"),
+        width(meaning, &edges)
+    );
     let said = vec![subject.sentence(&what)];
     Ok(Scene { figure, marks: Marks::Bars(Bars { bars, horizontal: false, stacked: false }), said })
 }
@@ -114,8 +118,8 @@ fn equal(min: f64, max: f64, bins: u32) -> Vec<f64> {
 }
 
 fn round(min: f64, max: f64, bins: usize, integral: bool) -> Vec<f64> {
-    let (min, max) = ticks::widened(min, max, bins, integral);
-    let (_, edges) = ticks::linear(min, max, bins, integral);
+    let (step, min, max) = ticks::widened(min, max, bins, integral);
+    let edges = ticks::multiples(min, max, step);
     if edges.len() > 1 { edges } else { equal(min, max, 1) }
 }
 
@@ -127,7 +131,7 @@ fn usual_bins(sorted: &[f64], min: f64, max: f64) -> usize {
     bins.clamp(FEWEST, MOST) as usize
 }
 
-fn counted(values: impl Iterator<Item = f64>, edges: &[f64]) -> Vec<usize> {
+fn in_bins(values: impl Iterator<Item = f64>, edges: &[f64]) -> Vec<usize> {
     let mut counts = vec![0; edges.len() - 1];
     for value in values {
         let bin = edges.partition_point(|edge| *edge <= value);
@@ -148,7 +152,7 @@ mod tests {
     fn every_value_is_in_one_bin() {
         let edges = equal(0.0, 10.0, 4);
 
-        let counts = counted([0.0, 2.4, 2.5, 9.9, 10.0].into_iter(), &edges);
+        let counts = in_bins([0.0, 2.4, 2.5, 9.9, 10.0].into_iter(), &edges);
 
         assert_eq!(counts, [2, 1, 0, 2]);
     }

@@ -3,10 +3,10 @@
 use plotters::style::RGBColor;
 
 use super::axis::Domain;
-use super::canvas::{Anchor, Place};
-use super::color::TEXT;
+use super::canvas::Place;
 use super::figure::{Chart, Figure, Sample};
 use super::scene::{Marks, Scene, Subject};
+use super::series::counted;
 use crate::mcp::failure::Failure;
 
 const WIDTH: f64 = 2.0;
@@ -43,7 +43,7 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
     let range = subject.split.y_range().unwrap_or((0.0, 1.0));
     let y = subject.y_domain(range, false, subject.y_is_integral(), height);
     let count: usize = lines.iter().map(|line| line.points.len()).sum();
-    let mut said = vec![subject.sentence(&format!("Line chart of {count} points"))];
+    let mut said = vec![subject.sentence(&format!("Line chart of {}", counted(count, "point")))];
     said.extend(repeated(&lines, &positions.domain));
     let figure = subject.figure(positions.domain, y, Sample::Line);
     Ok(Scene { figure, marks: Marks::Lines(Lines(lines)), said })
@@ -54,15 +54,11 @@ impl Lines {
         for line in &self.0 {
             line.draw(chart)?;
         }
-        for line in &self.0 {
-            for (at, label) in &line.labels {
-                if chart.across().contains(at.0) && chart.up().contains(at.1) {
-                    let (x, y) = chart.place(*at);
-                    chart.label((x, y - 11.0), label, TEXT, Anchor::Middle)?;
-                }
-            }
-        }
-        Ok(())
+        let labels = self.0.iter().flat_map(|line| &line.labels);
+        let visible = labels.filter(|(at, _)| chart.across().contains(at.0) && chart.up().contains(at.1));
+        let placed: Vec<_> = visible.map(|(at, label)| (chart.place(*at), label)).collect();
+        placed.iter().for_each(|(at, _)| chart.reserve(*at, DOT));
+        placed.iter().try_for_each(|(at, label)| chart.label_dot(*at, DOT, label))
     }
 }
 
@@ -146,7 +142,8 @@ fn cut(from: Place, to: Place, low: f64, high: f64) -> Option<(Place, Place)> {
 
 /// A hint, when a line goes up and down at one x.
 fn repeated(lines: &[Line], domain: &Domain) -> Option<String> {
-    let repeats = lines.iter().any(|line| line.points.windows(2).filter(|pair| pair[0].0 == pair[1].0).count() > 0);
+    let repeats =
+        lines.iter().any(|line| line.points.windows(2).filter(|pair| pair[0].0 == pair[1].0).count() > 0);
     let axis = if matches!(domain, Domain::Names(_)) { "name" } else { "x" };
     repeats.then(|| {
         format!("Some {axis} has several values, between which the line goes straight up: aggregate in SQL, or pass `series`.")

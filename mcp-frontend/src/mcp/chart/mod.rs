@@ -87,7 +87,9 @@ pub(crate) fn check_rows(kind: Kind, rows: usize) -> Result<(), Failure> {
 /// Draws. This takes the processor for a while: not for a thread that others wait for.
 pub(crate) fn draw(kind: Kind, table: &Table, roles: &Roles, options: &Options) -> Result<Picture, Failure> {
     if table.rows() == 0 {
-        return Err(Failure::new("The result has no rows, so there is nothing to draw. Next: check the filter with `query`."));
+        return Err(Failure::new(
+            "The result has no rows, so there is nothing to draw. Next: check the filter with `query`.",
+        ));
     }
     let subject = Subject::new(kind, table, roles, options)?;
     let scene = match kind {
@@ -110,7 +112,8 @@ pub(crate) fn draw(kind: Kind, table: &Table, roles: &Roles, options: &Options) 
 
 /// What the PNG shows as empty boxes.
 fn missing_letters(svg: &str) -> Option<String> {
-    let mut missing: Vec<char> = svg.chars().filter(|letter| !letter.is_ascii() && !font::has(*letter)).collect();
+    let mut missing: Vec<char> =
+        svg.chars().filter(|letter| !letter.is_ascii() && !font::has(*letter)).collect();
     missing.sort_unstable();
     missing.dedup();
     let shown: String = missing.iter().take(10).collect();

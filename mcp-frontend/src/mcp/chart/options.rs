@@ -164,7 +164,9 @@ impl Options {
             _ => Err(Failure::new(match meaning {
                 Meaning::Number { .. } => "x_range is of two numbers here, since x is one.",
                 Meaning::Time(Clock::Time) => "x_range is of two times of day here, like \"08:00:00\".",
-                Meaning::Time(_) => "x_range is of two dates here, like \"2024-01-31\" or \"2024-01-31 12:00:00\".",
+                Meaning::Time(_) => {
+                    "x_range is of two dates here, like \"2024-01-31\" or \"2024-01-31 12:00:00\"."
+                }
                 Meaning::Name => "x has names, which have no range. Next: filter in SQL instead of x_range.",
             })),
         }

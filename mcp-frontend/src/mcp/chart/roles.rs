@@ -48,7 +48,9 @@ impl Roles {
         let y = match asked.y {
             None => None,
             Some(Names::One(name)) => Some(vec![find(name)?]),
-            Some(Names::Several(names)) => Some(names.iter().map(|name| find(name)).collect::<Result<_, _>>()?),
+            Some(Names::Several(names)) => {
+                Some(names.iter().map(|name| find(name)).collect::<Result<_, _>>()?)
+            }
         };
         let series = asked.series.map(find).transpose()?;
         let labels = match asked.labels {
@@ -118,7 +120,8 @@ impl Roles {
         let y_was_asked = !self.y.is_empty();
         if self.x.is_none() {
             let free = free(self);
-            let first = |wanted: fn(Meaning) -> bool| free.iter().copied().find(|place| wanted(columns[*place].1));
+            let first =
+                |wanted: fn(Meaning) -> bool| free.iter().copied().find(|place| wanted(columns[*place].1));
             let numbers = free.iter().filter(|place| columns[**place].1.is_number()).count();
             let time = || first(|meaning| matches!(meaning, Meaning::Time(_)));
             let name = || first(|meaning| meaning == Meaning::Name);
@@ -203,14 +206,20 @@ mod tests {
     #[test]
     fn names_and_times_are_x_and_numbers_are_y() {
         assert_eq!(chosen(Kind::Bar, &[("n", NUMBER), ("region", NAME)]), (Some(1), vec![0], None));
-        assert_eq!(chosen(Kind::Line, &[("day", DATE), ("a", NUMBER), ("b", NUMBER)]), (Some(0), vec![1, 2], None));
+        assert_eq!(
+            chosen(Kind::Line, &[("day", DATE), ("a", NUMBER), ("b", NUMBER)]),
+            (Some(0), vec![1, 2], None)
+        );
         assert_eq!(chosen(Kind::Scatter, &[("a", NUMBER), ("b", NUMBER)]), (Some(0), vec![1], None));
         assert_eq!(chosen(Kind::Histogram, &[("name", NAME), ("b", NUMBER)]), (Some(1), vec![], None));
     }
 
     #[test]
     fn another_name_may_be_the_series() {
-        assert_eq!(chosen(Kind::Line, &[("day", DATE), ("region", NAME), ("a", NUMBER)]), (Some(0), vec![2], Some(1)));
+        assert_eq!(
+            chosen(Kind::Line, &[("day", DATE), ("region", NAME), ("a", NUMBER)]),
+            (Some(0), vec![2], Some(1))
+        );
     }
 
     #[test]

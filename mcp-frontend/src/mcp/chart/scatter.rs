@@ -4,10 +4,10 @@ use std::collections::HashMap;
 
 use plotters::style::RGBColor;
 
-use super::canvas::{Anchor, Place};
-use super::color::TEXT;
+use super::canvas::Place;
 use super::figure::{Chart, Figure, Sample};
 use super::scene::{Marks, Scene, Subject};
+use super::series::counted;
 use crate::mcp::failure::Failure;
 
 /// So many dots in one place are as dark as more.
@@ -50,7 +50,7 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
     let (_, height) = Figure::usual_plot(subject.canvas().0, subject.canvas().1);
     let range = subject.split.y_range().unwrap_or((0.0, 1.0));
     let y = subject.y_domain(range, false, subject.y_is_integral(), height);
-    let said = vec![subject.sentence(&format!("Scatter plot of {count} points"))];
+    let said = vec![subject.sentence(&format!("Scatter plot of {}", counted(count, "point")))];
     let figure = subject.figure(positions.domain, y, Sample::Dot);
     Ok(Scene { figure, marks: Marks::Dots(Dots { radius, opacity, series, labels }), said })
 }
@@ -70,12 +70,9 @@ impl Dots {
             }
             chart.dots(shown, self.radius, *color, self.opacity)?;
         }
-        for (at, label) in &self.labels {
-            if chart.up().contains(at.1) {
-                let (x, y) = chart.place(*at);
-                chart.label((x, y - self.radius - 8.0), label, TEXT, Anchor::Middle)?;
-            }
-        }
-        Ok(())
+        let visible = self.labels.iter().filter(|(at, _)| chart.up().contains(at.1));
+        let placed: Vec<_> = visible.map(|(at, label)| (chart.place(*at), label)).collect();
+        placed.iter().for_each(|(at, _)| chart.reserve(*at, self.radius));
+        placed.iter().try_for_each(|(at, label)| chart.label_dot(*at, self.radius, label))
     }
 }

@@ -59,7 +59,12 @@ pub(super) struct Positions {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(kind: Kind, table: &'a Table, roles: &Roles, options: &'a Options) -> Result<Self, Failure> {
+    pub(super) fn new(
+        kind: Kind,
+        table: &'a Table,
+        roles: &Roles,
+        options: &'a Options,
+    ) -> Result<Self, Failure> {
         let mut roles = roles.clone();
         if roles.maybe_series && !is_series(kind, table, &roles) {
             roles.series = None;
@@ -71,7 +76,8 @@ impl<'a> Subject<'a> {
         let log = options.y_scale == Scale::Log && kind != Kind::Histogram;
         let split = Split::of(table, &roles, options, log)?;
         if split.y_range().is_none() {
-            let why = if split.left_out.is_empty() { "all are NULL".to_owned() } else { split.left_out.join(", ") };
+            let why =
+                if split.left_out.is_empty() { "all are NULL".to_owned() } else { split.left_out.join(", ") };
             return Err(Failure::new(format!(
                 "There is no value to draw in {} rows: {why}. Next: look at the data with `query`.",
                 table.rows()
@@ -122,13 +128,20 @@ impl<'a> Subject<'a> {
     }
 
     /// The axis of values: as asked, or round numbers around them; from zero if they are not far from it.
-    pub(super) fn y_domain(&self, (min, max): (f64, f64), from_zero: bool, integral: bool, length: f64) -> Domain {
+    pub(super) fn y_domain(
+        &self,
+        (min, max): (f64, f64),
+        from_zero: bool,
+        integral: bool,
+        length: f64,
+    ) -> Domain {
         let log = self.is_log();
         if let Some([min, max]) = self.options.y_range {
-            return Domain::Numbers { min, max, log, integral };
+            return Domain::numbers(min, max, log, integral);
         }
         let (min, max) = match () {
             () if log => (min * 0.9, max * 1.1),
+            () if from_zero && min == 0.0 && max == 0.0 => (0.0, 1.0),
             () if from_zero => (min.min(0.0), max.max(0.0)),
             () if min >= 0.0 && min < max / 2.0 => (0.0, max),
             () if max <= 0.0 && max > min / 2.0 => (min, 0.0),
@@ -144,11 +157,15 @@ impl<'a> Subject<'a> {
             let (min, max) = self.split.x_range().unwrap_or((0.0, 1.0));
             return Positions { domain: self.x_domain(min, max), order: Vec::new() };
         }
-        let mut rows: Vec<(usize, f64)> =
-            self.series().iter().flat_map(|series| series.points.iter().map(|point| (point.row, point.x))).collect();
+        let mut rows: Vec<(usize, f64)> = self
+            .series()
+            .iter()
+            .flat_map(|series| series.points.iter().map(|point| (point.row, point.x)))
+            .collect();
         rows.sort_by_key(|(row, _)| *row);
         let mut seen = std::collections::HashSet::new();
-        let order: Vec<u64> = rows.iter().map(|(_, x)| x.to_bits()).filter(|bits| seen.insert(*bits)).collect();
+        let order: Vec<u64> =
+            rows.iter().map(|(_, x)| x.to_bits()).filter(|bits| seen.insert(*bits)).collect();
         let names = order.iter().map(|bits| {
             let x = f64::from_bits(*bits);
             self.x_column().map_or_else(|| plain(x), |column| column.show(x))
@@ -163,7 +180,7 @@ impl<'a> Subject<'a> {
             (Meaning::Time(clock), Some((min, max))) => Domain::Time { min, max, clock },
             (Meaning::Time(clock), None) => Domain::time(min, max, clock),
             (meaning, Some((min, max))) => {
-                Domain::Numbers { min, max, log: false, integral: meaning == Meaning::Number { integral: true } }
+                Domain::numbers(min, max, false, meaning == Meaning::Number { integral: true })
             }
             (meaning, None) => Domain::padded(min, max, meaning == Meaning::Number { integral: true }),
         }

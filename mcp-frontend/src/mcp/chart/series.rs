@@ -59,7 +59,9 @@ impl Split {
                     y = f64::NAN;
                 }
                 let place = *places.entry((*y_column, key.to_bits())).or_insert_with(|| {
-                    split.series.push(Series { name: name(table, roles, *y_column, key), points: Vec::new() });
+                    split
+                        .series
+                        .push(Series { name: name(table, roles, *y_column, key), points: Vec::new() });
                     split.series.len() - 1
                 });
                 split.series[place].points.push(Point { x, y, row });
@@ -72,10 +74,13 @@ impl Split {
             split.leave_out(column.not_finite, "NaN or infinite", &column.name);
         }
         if outside > 0 {
-            split.left_out.push(format!("{outside} rows outside of x_range"));
+            split.left_out.push(format!("{} outside of x_range", counted(outside, "row")));
         }
         if not_positive > 0 {
-            split.left_out.push(format!("{not_positive} values of 0 or less, which a log scale has no place for"));
+            split.left_out.push(format!(
+                "{} of 0 or less, which a log scale has no place for",
+                counted(not_positive, "value")
+            ));
         }
         split.limit();
         Ok(split)
@@ -93,7 +98,7 @@ impl Split {
 
     fn leave_out(&mut self, count: usize, what: &str, column: &str) {
         if count > 0 {
-            self.left_out.push(format!("{count} values of {column} that are {what}"));
+            self.left_out.push(format!("{} of {column}, {what}", counted(count, "value")));
         }
     }
 
@@ -117,6 +122,11 @@ impl Split {
             plain(least)
         ));
     }
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Smallest and largest of what is a number.
@@ -164,7 +174,7 @@ mod tests {
 
         assert_eq!(names(&split), ["a", "b"]);
         assert!(split.series[0].points[1].y.is_nan());
-        assert_eq!(split.left_out, ["1 values of y that are NULL"]);
+        assert_eq!(split.left_out, ["1 value of y, NULL"]);
         assert_eq!(split.y_range(), Some((10.0, 40.0)));
     }
 

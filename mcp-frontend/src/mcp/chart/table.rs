@@ -17,7 +17,9 @@ const LARGEST: f64 = 1e300;
 /// What the values of a column are on an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Meaning {
-    Number { integral: bool },
+    Number {
+        integral: bool,
+    },
     Time(Clock),
     /// Anything that has a text.
     Name,
@@ -199,7 +201,8 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_counted_and_leaves_a_hole() {
-        let table = table(&[("a", NUMBER, &[Some("1.5"), None, Some("NaN"), Some("-Infinity"), Some("1e305")])]);
+        let table =
+            table(&[("a", NUMBER, &[Some("1.5"), None, Some("NaN"), Some("-Infinity"), Some("1e305")])]);
 
         let column = &table.columns[0];
         assert_eq!(column.values[0], 1.5);

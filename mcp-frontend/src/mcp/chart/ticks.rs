@@ -10,7 +10,8 @@ pub(super) fn linear(min: f64, max: f64, wanted: usize, integral: bool) -> (f64,
 /// The smallest round number that is not below `least`.
 fn step(least: f64, integral: bool) -> f64 {
     let magnitude = 10_f64.powf(least.log10().floor());
-    let steps: &[f64] = if integral && magnitude < 10.0 { &[1.0, 2.0, 5.0, 10.0] } else { &[1.0, 2.0, 2.5, 5.0, 10.0] };
+    let steps: &[f64] =
+        if integral && magnitude < 10.0 { &[1.0, 2.0, 5.0, 10.0] } else { &[1.0, 2.0, 2.5, 5.0, 10.0] };
     // A hair's breadth, for what was divided and multiplied again.
     let round = steps.iter().map(|step| step * magnitude).find(|step| *step >= least * (1.0 - 1e-9));
     let round = round.unwrap_or(10.0 * magnitude);
@@ -18,7 +19,7 @@ fn step(least: f64, integral: bool) -> f64 {
 }
 
 /// The multiples of `step` from `min` to `max`.
-fn multiples(min: f64, max: f64, step: f64) -> Vec<f64> {
+pub(super) fn multiples(min: f64, max: f64, step: f64) -> Vec<f64> {
     let hair = 1e-9;
     let (first, last) = ((min / step - hair).ceil(), (max / step + hair).floor());
     // Beyond it, doubles lie further apart than the step.
@@ -28,12 +29,12 @@ fn multiples(min: f64, max: f64, step: f64) -> Vec<f64> {
     (0..=(last - first).max(0.0) as u32).map(|index| (first + f64::from(index)) * step).collect()
 }
 
-/// The whole range, widened to multiples of a round step.
-pub(super) fn widened(min: f64, max: f64, wanted: usize, integral: bool) -> (f64, f64) {
+/// A round step, and the range widened to multiples of it.
+pub(super) fn widened(min: f64, max: f64, wanted: usize, integral: bool) -> (f64, f64, f64) {
     let step = step((max - min) / wanted.max(1) as f64, integral);
     let hair = 1e-9;
-    let widened = ((min / step + hair).floor() * step, (max / step - hair).ceil() * step);
-    if widened.0.is_finite() && widened.1.is_finite() { widened } else { (min, max) }
+    let (low, high) = ((min / step + hair).floor() * step, (max / step - hair).ceil() * step);
+    if low.is_finite() && high.is_finite() { (step, low, high) } else { (step, min, max) }
 }
 
 /// Powers of ten between two positive numbers, with 2 and 5 times them where there is room for them.
@@ -79,8 +80,8 @@ mod tests {
 
     #[test]
     fn a_range_is_widened_to_round_numbers() {
-        assert_eq!(widened(-3.0, 97.0, 5, false), (-20.0, 100.0));
-        assert_eq!(widened(0.0, 100.0, 5, false), (0.0, 100.0));
+        assert_eq!(widened(-3.0, 97.0, 5, false), (20.0, -20.0, 100.0));
+        assert_eq!(widened(0.0, 100.0, 5, false), (20.0, 0.0, 100.0));
     }
 
     #[test]

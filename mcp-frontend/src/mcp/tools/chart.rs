@@ -113,7 +113,11 @@ async fn answer(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> R
 }
 
 /// The rows to draw, and what their columns are drawn as.
-async fn read(state: &Arc<State>, arguments: &Arguments, call: &Arc<Call>) -> Result<(Table, Roles), Failure> {
+async fn read(
+    state: &Arc<State>,
+    arguments: &Arguments,
+    call: &Arc<Call>,
+) -> Result<(Table, Roles), Failure> {
     let needs = Needs { database: arguments.database.as_deref(), sql: &arguments.sql, light: false };
     let mut lease = state.engine.lease(needs, call).await?;
     if !arguments.inputs.is_empty() {
@@ -169,9 +173,9 @@ fn format(arguments: &Arguments) -> Result<Format, Failure> {
         _ => None,
     };
     match (arguments.options.format, named) {
-        (Some(asked), Some(named)) if asked != named => {
-            Err(Failure::new("The ending of `path` and options.format say different things. Nothing was run."))
-        }
+        (Some(asked), Some(named)) if asked != named => Err(Failure::new(
+            "The ending of `path` and options.format say different things. Nothing was run.",
+        )),
         (asked, named) => Ok(asked.or(named).unwrap_or_default()),
     }
 }
