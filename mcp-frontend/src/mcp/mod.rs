@@ -1,7 +1,9 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
 mod answer;
+mod bookkeeping;
 mod call;
+mod calls;
 mod changes;
 mod chart;
 mod engine;
@@ -9,6 +11,7 @@ mod failure;
 mod files;
 mod instructions;
 mod jobs;
+mod names;
 mod paths;
 mod persistent;
 mod read_only;
@@ -18,6 +21,7 @@ mod state;
 mod stdio;
 mod tables;
 mod tools;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +117,9 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
+        bookkeeping: bookkeeping::Bookkeeping::default(),
+        watches: watching::Watches::default(),
+        calls: calls::Calls::default(),
         ending: CancellationToken::new(),
     }))
 }

@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::bookkeeping::Bookkeeping;
+use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
 use super::paths::Paths;
 use super::result::Parking;
+use super::watching::Watches;
 use crate::args::Toolset;
 
 /// How the server was started.
@@ -33,6 +36,9 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
+    pub(crate) bookkeeping: Bookkeeping,
+    pub(crate) watches: Watches,
+    pub(crate) calls: Calls,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }

@@ -3,4 +3,7 @@
 
 mod server;
 
+mod catalog;
+mod memory;
 mod serving;
+mod watch;
