@@ -6,6 +6,7 @@ mod call;
 mod calls;
 mod changes;
 mod config;
+mod chart;
 mod engine;
 mod failure;
 mod files;
