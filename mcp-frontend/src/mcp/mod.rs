@@ -1,5 +1,6 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
+mod advice;
 mod answer;
 mod call;
 mod calls;
@@ -9,7 +10,9 @@ mod failure;
 mod files;
 mod instructions;
 mod jobs;
+mod missing;
 mod names;
+mod overview;
 mod paths;
 mod persistent;
 mod read_only;
@@ -115,6 +118,7 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
         calls: calls::Calls::default(),
+        overview: overview::Overview::default(),
         ending: CancellationToken::new(),
     }))
 }

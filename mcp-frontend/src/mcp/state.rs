@@ -10,6 +10,7 @@ use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
+use super::overview::Overview;
 use super::paths::Paths;
 use super::result::Parking;
 use crate::args::Toolset;
@@ -35,6 +36,7 @@ pub(crate) struct State {
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
     pub(crate) calls: Calls,
+    pub(crate) overview: Overview,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }

@@ -3,4 +3,9 @@
 
 mod server;
 
+mod database;
+mod errors;
+mod export;
+mod inspect;
+mod job;
 mod serving;

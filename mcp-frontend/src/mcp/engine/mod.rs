@@ -118,6 +118,15 @@ impl Engine {
         self.endings.wait().await;
     }
 
+    /// Runs work that holds a lease and has to tidy up when it is told to stop: the server waits a little for it when it
+    /// ends.
+    pub(crate) fn see_to<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.endings.spawn(work)
+    }
+
     pub(crate) fn is_private(&self) -> bool {
         self.hyperd.is_private()
     }
