@@ -2,8 +2,18 @@
 #![cfg(unix)]
 
 mod server;
+mod wire;
 
 mod catalog;
+mod config;
+mod guide;
+mod http;
 mod memory;
+mod prompts;
+mod protocol;
+mod python_sdk;
+mod resources;
+mod rmcp_client;
 mod serving;
+mod tokens;
 mod watch;

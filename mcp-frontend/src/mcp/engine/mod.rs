@@ -4,7 +4,7 @@ mod admission;
 pub(crate) mod databases;
 mod hyperd;
 mod lease;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -116,6 +116,11 @@ impl Engine {
     pub(crate) async fn settled(&self) {
         self.endings.close();
         self.endings.wait().await;
+    }
+
+    /// Does something that the end of the server waits for, if shortly.
+    pub(crate) fn afterwards(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.endings.spawn(work);
     }
 
     pub(crate) fn is_private(&self) -> bool {

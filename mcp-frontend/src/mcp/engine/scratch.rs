@@ -52,7 +52,7 @@ fn sweep(place: &Path) {
 }
 
 /// A server that has just made its folder has no lock in it yet.
-fn is_abandoned(folder: &Path) -> bool {
+pub(crate) fn is_abandoned(folder: &Path) -> bool {
     File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 
