@@ -2,6 +2,7 @@
 
 mod answer;
 mod call;
+mod calls;
 mod changes;
 mod config;
 mod engine;
@@ -10,6 +11,7 @@ mod files;
 mod http;
 mod instructions;
 mod jobs;
+mod names;
 mod paths;
 mod persistent;
 mod prompts;
@@ -70,10 +72,10 @@ async fn serve(arguments: &McpArguments) -> Exit {
         None => stdio::serve(&state).await,
     };
     state.ending.cancel();
-    state.calls.close();
+    state.work.close();
     // Calls end by themselves now, which drops their leases.
     let ended = async {
-        state.calls.wait().await;
+        state.work.wait().await;
         state.engine.settled().await;
     };
     let _ = timeout(LAST_DEEDS, ended).await;
@@ -104,7 +106,8 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         jobs: jobs::Jobs::default(),
         tasks: server::Tasks::default(),
         exports: resources::Exports::default(),
-        calls: TaskTracker::new(),
+        calls: calls::Calls::default(),
+        work: TaskTracker::new(),
         ending: CancellationToken::new(),
     }))
 }

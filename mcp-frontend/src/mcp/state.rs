@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
@@ -38,12 +39,13 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
+    pub(crate) calls: Calls,
     /// Jobs that clients know as tasks.
     pub(crate) tasks: Tasks,
     /// Files that were written for the client.
     pub(crate) exports: Exports,
-    /// Calls that run, whether or not somebody still waits for them.
-    pub(crate) calls: TaskTracker,
+    /// What is being done, whether or not somebody still waits for it.
+    pub(crate) work: TaskTracker,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }

@@ -52,7 +52,7 @@ impl Server {
         context: &RequestContext<RoleServer>,
         work: impl Future<Output = Result<T, ErrorData>> + Send + 'static,
     ) -> Result<T, ErrorData> {
-        let work = AbortOnDropHandle::new(self.state.calls.spawn(work));
+        let work = AbortOnDropHandle::new(self.state.work.spawn(work));
         tokio::select! {
             done = work => done.unwrap_or_else(|_| {
                 Err(ErrorData::internal_error("The request ended without an answer. This is a defect of hyperwire.", None))
