@@ -1,6 +1,7 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
 mod answer;
+mod bookkeeping;
 mod call;
 mod calls;
 mod changes;
@@ -23,6 +24,7 @@ mod state;
 mod stdio;
 mod tables;
 mod tools;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -106,6 +108,8 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         jobs: jobs::Jobs::default(),
         tasks: server::Tasks::default(),
         exports: resources::Exports::default(),
+        bookkeeping: bookkeeping::Bookkeeping::default(),
+        watches: watching::Watches::default(),
         calls: calls::Calls::default(),
         work: TaskTracker::new(),
         ending: CancellationToken::new(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::bookkeeping::Bookkeeping;
 use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
@@ -15,6 +16,7 @@ use super::paths::Paths;
 use super::resources::Exports;
 use super::result::Parking;
 use super::server::Tasks;
+use super::watching::Watches;
 use crate::args::{ContentKind, Toolset};
 
 /// How the server was started.
@@ -39,6 +41,8 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
+    pub(crate) bookkeeping: Bookkeeping,
+    pub(crate) watches: Watches,
     pub(crate) calls: Calls,
     /// Jobs that clients know as tasks.
     pub(crate) tasks: Tasks,

@@ -4,9 +4,11 @@
 mod server;
 mod wire;
 
+mod catalog;
 mod config;
 mod guide;
 mod http;
+mod memory;
 mod prompts;
 mod protocol;
 mod python_sdk;
@@ -14,3 +16,4 @@ mod resources;
 mod rmcp_client;
 mod serving;
 mod tokens;
+mod watch;
