@@ -69,7 +69,9 @@ impl Staging {
             self.keep()
         };
         let swapping = self::spawn(swap).await;
-        swapping.map_err(|error| Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire.")))?
+        swapping.map_err(|error| {
+            Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire."))
+        })?
     }
 
     /// The session, once the stand-in is where it belongs.
@@ -132,7 +134,7 @@ impl Drop for Staging {
         drop(self.state.engine.see_to(async move {
             let _ = timeout(CLEAN, lease.execute(&sql)).await;
             let _ = timeout(CLEAN, lease.finish()).await;
-        });
+        }));
     }
 }
 
