@@ -8,6 +8,7 @@ mod failure;
 mod files;
 mod instructions;
 mod jobs;
+mod links;
 mod paths;
 mod persistent;
 mod read_only;
@@ -18,6 +19,7 @@ mod stdio;
 mod tables;
 mod tools;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,15 +30,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::McpArguments;
 use crate::exit::Exit;
-use engine::{Engine, Hyperd};
+use engine::databases::Database;
+use engine::{Engine, Kind};
 use failure::Failure;
 use server::Server;
 use state::{Options, State};
 
 /// How long calls that are about to answer may still do so when the input has ended.
 const LAST_WORDS: Duration = Duration::from_millis(250);
-/// How long hyperd may take to stop what was running. The client waits for this process.
-const LAST_DEEDS: Duration = Duration::from_millis(400);
+/// How long hyperd may take to stop what was running, and to end if it is this server's own. The client waits for this
+/// process.
+const LAST_DEEDS: Duration = Duration::from_millis(600);
 
 /// Serves until the client goes away.
 pub(crate) fn run(arguments: &McpArguments) -> Exit {
@@ -87,18 +91,19 @@ async fn serve(arguments: &McpArguments) -> Exit {
     state.ending.cancel();
     // Calls end by themselves now, which drops their leases.
     sleep(Duration::from_millis(20)).await;
-    let _ = timeout(LAST_DEEDS, state.engine.settled()).await;
+    state.engine.end(LAST_DEEDS).await;
     exit
 }
 
 fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
-    #[cfg(unix)]
-    let hyperd = if arguments.private { Hyperd::private(Vec::new()) } else { Hyperd::shared()? };
-    #[cfg(not(unix))]
-    let hyperd = Hyperd::private(Vec::new());
-    let engine = Engine::new(hyperd)?;
-    if !arguments.ephemeral_only {
-        persistent::register(&engine, arguments.persistent_db.as_deref())?;
+    let paths = paths::Paths::new(&arguments.allow_dir)?;
+    let persistent = match arguments.ephemeral_only {
+        true => None,
+        false => persistent::locate(arguments.persistent_db.as_deref(), arguments.read_only, &paths)?,
+    };
+    let engine = Engine::new(&kind(arguments, &paths, persistent.as_ref()))?;
+    if let Some(persistent) = persistent {
+        engine.databases.add(persistent)?;
     }
     Ok(Arc::new(State {
         options: Options {
@@ -107,13 +112,22 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
             toolsets: arguments.toolsets.clone(),
             export_dir: arguments.export_dir.clone(),
         },
-        paths: paths::Paths::new(&arguments.allow_dir)?,
+        paths,
         changes: changes::Changes::default(),
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
         ending: CancellationToken::new(),
     }))
+}
+
+fn kind(arguments: &McpArguments, paths: &paths::Paths, persistent: Option<&Database>) -> Kind {
+    if paths.allowed().is_empty() {
+        return if arguments.private { Kind::Private } else { Kind::Shared };
+    }
+    let persistent = persistent.and_then(|database| database.path.parent()).map(Path::to_path_buf);
+    let export = arguments.export_dir.as_deref().and_then(|folder| folder.canonicalize().ok());
+    Kind::Bounded(paths.allowed().iter().cloned().chain(persistent).chain(export).collect())
 }
 
 /// Being told to end is as good as the end of input.

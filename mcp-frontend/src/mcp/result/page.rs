@@ -23,7 +23,7 @@ impl Limits {
     /// The defaults, or what was asked for, if that is reasonable.
     pub(crate) fn asked(rows: Option<usize>, bytes: Option<usize>) -> Self {
         Self {
-            rows: rows.unwrap_or(Self::DEFAULT.rows).clamp(1, Self::MOST.rows),
+            rows: rows.unwrap_or(Self::DEFAULT.rows).min(Self::MOST.rows),
             bytes: bytes.unwrap_or(Self::DEFAULT.bytes).clamp(1, Self::MOST.bytes),
         }
     }

@@ -91,7 +91,7 @@ pub(crate) async fn run(
     arguments: Map<String, Value>,
     call: Arc<Call>,
 ) -> Result<Answer, Failure> {
-    match name {
+    let outcome = match name {
         "query" => query::run(&state, arguments::parse(arguments)?, &call).await,
         "execute" => execute::run(&state, arguments::parse(arguments)?, &call).await,
         "inspect" => inspect::run(&state, arguments::parse(arguments)?, &call).await,
@@ -104,5 +104,11 @@ pub(crate) async fn run(
         "watch" => watch::run(&state, arguments::parse(arguments)?, &call).await,
         "catalog" => catalog::run(&state, arguments::parse(arguments)?, &call).await,
         _ => Err(Failure::new(format!("There is no tool {name}."))),
+    };
+    match state.engine.notice() {
+        Some(notice) => {
+            outcome.map(|answer| answer.with_warning(&notice)).map_err(|failure| failure.advise(&notice))
+        }
+        None => outcome,
     }
 }
