@@ -12,7 +12,7 @@ use crate::server::{Answer, Server};
 /// A server that may use one folder, and one beside it that it may not.
 struct Fenced {
     server: Server,
-    _all: TempDir,
+    all: TempDir,
     inside: PathBuf,
     outside: PathBuf,
 }
@@ -27,7 +27,7 @@ fn fenced() -> Fenced {
         fs::write(folder.join("text"), "secret\n").expect("room");
     }
     let server = Server::start(&["--allow-dir", inside.to_str().expect("UTF-8")]);
-    Fenced { server, _all: all, inside, outside }
+    Fenced { server, all, inside, outside }
 }
 
 fn execute(server: &Server, sql: &str) -> Answer {
@@ -43,7 +43,7 @@ fn read(path: &Path) -> String {
 
 #[test]
 fn sql_reads_and_writes_files_inside() {
-    let Fenced { server, inside, .. } = fenced();
+    let Fenced { server, all: _all, inside, .. } = fenced();
 
     for sql in [
         read(&inside.join("text")),
@@ -57,7 +57,7 @@ fn sql_reads_and_writes_files_inside() {
 
 #[test]
 fn sql_reaches_nothing_outside() {
-    let Fenced { server, inside, outside, .. } = fenced();
+    let Fenced { server, all: _all, inside, outside } = fenced();
     let climbing = inside.join("../inner/text");
     symlink(&outside, inside.join("folder")).expect("room");
 
@@ -93,7 +93,7 @@ fn sql_reaches_nothing_outside() {
 
 #[test]
 fn a_link_to_a_file_outside_keeps_sql_from_opening_files() {
-    let Fenced { server, inside, outside, .. } = fenced();
+    let Fenced { server, all: _all, inside, outside } = fenced();
     symlink(outside.join("text"), inside.join("deep/link")).expect("room");
     let link = inside.join("deep/link").display().to_string();
 
@@ -112,7 +112,7 @@ fn a_link_to_a_file_outside_keeps_sql_from_opening_files() {
 
 #[test]
 fn a_query_reaches_no_file_at_all() {
-    let Fenced { server, inside, .. } = fenced();
+    let Fenced { server, all: _all, inside, .. } = fenced();
     let sql = format!("SELECT * FROM external('{}')", inside.join("text").display());
 
     assert!(server.call("query", json!({"sql": sql})).error().contains("`inputs`"));

@@ -13,7 +13,7 @@ pub(crate) fn hyperd_of(parent: u32) -> u32 {
         let processes = fs::read_dir("/proc").expect("Linux").flatten();
         processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).find(|pid: &u32| {
             let Some(status) = status(*pid) else { return false };
-            status.name == "hyperd" && status.parent == parent
+            status.name.starts_with("hyperd") && status.parent == parent
         })
     })
 }
@@ -27,8 +27,8 @@ pub(crate) fn is_there(pid: u32) -> bool {
 pub(crate) fn wait_until_idle(pid: u32) {
     wait_for("an idle hyperd", || {
         let before = status(pid)?.ticks;
-        thread::sleep(Duration::from_millis(200));
-        (status(pid)?.ticks - before <= 1).then_some(())
+        thread::sleep(Duration::from_millis(400));
+        (status(pid)?.ticks - before <= 2).then_some(())
     });
 }
 

@@ -52,7 +52,7 @@ fn parameters_are_taken_and_their_types_inferred() {
     for (sql, params, wanted) in [
         ("SELECT $1 + 1", json!([1]), json!([[2]])),
         ("SELECT i FROM t WHERE d1 = $1 AND s LIKE $2", json!(["2024-01-01", "a%"]), json!([[1]])),
-        ("SELECT count(*) FROM t WHERE i = $1 OR $1 IS NULL", json!([null]), json!([[1]])),
+        ("SELECT count(*) FROM t WHERE i = $1::int OR $1::int IS NULL", json!([null]), json!([[1]])),
         (
             "WITH a AS (SELECT $1::double precision AS x) SELECT x FROM a -- comment",
             json!([1.5]),
@@ -239,7 +239,7 @@ fn a_refusal_says_why_and_what_to_do() {
     let file = query(&server, "SELECT * FROM external('/etc/passwd')").error();
 
     assert!(
-        write.contains("'delete'") && write.contains("Nothing was run") && write.contains("`execute`"),
+        write.contains("no query") && write.contains("Nothing was run") && write.contains("`execute`"),
         "{write}"
     );
     assert!(file.contains("external") && file.contains("`inputs`"), "{file}");

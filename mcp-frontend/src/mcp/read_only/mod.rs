@@ -1,10 +1,10 @@
 //! Statements that only read, as hyperd judges them.
 //!
-//! Hyper has no read-only transactions: `BEGIN READ ONLY` is accepted and means nothing. But hyperd plans a statement
-//! without running it, and shows which operators it would run (`EXPLAIN`; its `FORMAT JSON` cannot show much that is
-//! ordinary, such as `->>`, `GROUPING` or `COLLATE`). A statement is accepted if every operator is known to only read.
-//! `EXPLAIN` takes no parameters; a statement with parameters is accepted if hyperd parses it as a subquery, for Hyper's
-//! grammar has nothing that writes in there. What is accepted then runs in a transaction that is rolled back.
+//! Hyper has no read-only transactions: `BEGIN READ ONLY` is accepted and means nothing. But hyperd can be asked without
+//! running anything, twice. It parses the statement as a subquery, where Hyper's grammar has nothing that writes. And it
+//! shows which operators it would run (`EXPLAIN`; its `FORMAT JSON` cannot show much that is ordinary, such as `->>`,
+//! `GROUPING` or `COLLATE`), all of which have to be known to only read; this it cannot do for statements with parameters.
+//! What is accepted then runs in a transaction that is rolled back.
 //!
 //! Neither shows which functions are called. The few that do more than read are refused by name: see [`words`].
 
@@ -50,9 +50,18 @@ pub(crate) async fn query<'l>(
     if params.is_empty() {
         return lease.query(sql).await.map_err(explain);
     }
+    let has_null = params.iter().any(Option::is_none);
     let params: Vec<_> = params.iter().map(|param| param as &(dyn ToParameter + Sync)).collect();
-    lease.query_params(sql, &params).await.map_err(explain)
+    lease.query_params(sql, &params).await.map_err(explain).map_err(|failure| {
+        match (failure.sqlstate.as_deref(), has_null) {
+            (Some("23502"), true) => failure.advise(NULLABLE),
+            _ => failure,
+        }
+    })
 }
+
+/// What Hyper infers of `i = $1` is that it is no NULL.
+const NULLABLE: &str = "Next: say what a parameter is that may be null, as in $1::integer.";
 
 async fn judge(lease: &mut Lease, sql: &str, params: usize) -> Result<(), Failure> {
     let engine = lease.engine().clone();
@@ -71,35 +80,38 @@ async fn judge(lease: &mut Lease, sql: &str, params: usize) -> Result<(), Failur
 
 /// hyperd's judgement. Nothing is run.
 async fn ask(client: &mut Client, sql: &str, params: usize) -> Result<(), Failure> {
-    let judged = match params {
-        0 => plan(client, sql).await?,
-        params => parse(client, &subquery(sql), params).await.map(|()| None),
-    };
-    match judged {
-        Ok(None) => Ok(()),
-        Ok(Some(operator)) => Err(refused(&format!("hyperd would run the operator '{operator}'"))),
-        Err(error) if error.server().is_none() => Err(Failure::of_statement(&error, sql)),
+    match parse(client, &subquery(sql), params).await {
+        Ok(()) => {}
+        Err(error) if error.server().is_none() => return Err(Failure::of_statement(&error, sql)),
         // A mistake in the statement is told as hyperd tells it without the words that were put around it.
-        Err(_) => match parse(client, sql, params).await {
-            Ok(()) => Err(refused("to hyperd it is no query")),
-            Err(error) => Err(Failure::of_statement(&error, sql)),
-        },
+        Err(_) => {
+            return Err(match parse(client, sql, params).await {
+                Ok(()) => refused("to hyperd it is no query"),
+                Err(error) => Failure::of_statement(&error, sql),
+            });
+        }
+    }
+    match params {
+        0 => plan(client, sql).await,
+        _ => Ok(()),
     }
 }
 
-/// The first operator of the statement's plan that is not known to only read.
-async fn plan(client: &mut Client, sql: &str) -> Result<Result<Option<String>, Error>, Failure> {
-    let mut rows = match client.query(&format!("EXPLAIN {sql}")).await {
-        Ok(rows) => rows,
-        Err(error) => return Ok(Err(error)),
-    };
+/// Refuses a statement whose plan has an operator that is not known to only read. The options are written out, so that what
+/// the statement begins with cannot pass for some: `(ANALYZE)` would run it.
+async fn plan(client: &mut Client, sql: &str) -> Result<(), Failure> {
+    let explain = |error| Failure::of_statement(&error, "");
+    let mut rows = client.query(&format!("EXPLAIN (COSTS false) {sql}")).await.map_err(explain)?;
     let mut text = String::new();
-    while let Some(row) = rows.next().await? {
+    while let Some(row) = rows.next().await.map_err(explain)? {
         for value in row.iter() {
             text.push_str(value.bytes().and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default());
         }
     }
-    Ok(Ok(plan::unknown_operator(&text)))
+    match plan::unknown_operator(&text) {
+        None => Ok(()),
+        Some(operator) => Err(refused(&format!("hyperd would run the operator '{operator}'"))),
+    }
 }
 
 /// The statement where Hyper takes nothing but a query. A line comment at its end must not hide the parenthesis.
@@ -148,7 +160,9 @@ const READS: [(&str, usize); 4] = [
     ("SELECT i FROM judged_before WHERE i > $1", 1),
     ("SELECT 1 -- $1", 0),
 ];
-const WRITES: [(&str, usize); 18] = [
+const WRITES: [(&str, usize); 20] = [
+    ("(ANALYZE) INSERT INTO judged_before VALUES (1)", 0),
+    ("ANALYZE INSERT INTO judged_before VALUES (1)", 0),
     ("INSERT INTO judged_before VALUES (1)", 0),
     ("INSERT INTO judged_before VALUES (1) RETURNING i", 0),
     ("INSERT INTO judged_before VALUES ($1)", 1),

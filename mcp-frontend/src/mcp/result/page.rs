@@ -30,7 +30,7 @@ impl Limits {
 }
 
 /// A result's columns: what a reader needs to know of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Head(Vec<(String, u32, String)>);
 
 impl Head {
