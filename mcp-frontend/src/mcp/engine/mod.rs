@@ -9,7 +9,7 @@ mod hyperd;
 mod lease;
 mod local;
 mod private;
-mod scratch;
+pub(crate) mod scratch;
 mod usage;
 mod vigil;
 
@@ -25,10 +25,8 @@ use crate::mcp::failure::Failure;
 use crate::mcp::read_only::Oracle;
 use admission::Admission;
 use databases::{Database, Databases, LOCAL, Mode};
-#[expect(unused_imports, reason = "for the tools that are being built")]
-pub(crate) use hyperd::quoted;
 use hyperd::{Hold, Hyperd};
-pub(crate) use hyperd::{Kind, Run};
+pub(crate) use hyperd::{Kind, Run, quoted};
 pub(crate) use lease::{Lease, literal};
 use local::Local;
 use scratch::Scratch;
@@ -112,8 +110,7 @@ impl Engine {
 
     /// A session for a call.
     pub(crate) async fn lease(self: &Arc<Self>, needs: Needs<'_>, call: &Call) -> Result<Lease, Failure> {
-        let purpose = if needs.light { Purpose::Read } else { Purpose::Anything };
-        self.lease_for(purpose, needs, call).await
+        self.lease_for(Purpose::Anything, needs, call).await
     }
 
     /// A session for statements that were judged to only read. A database that is attached read-only and that another
@@ -173,6 +170,15 @@ impl Engine {
         drop(idle);
         self.hyperd.end(limit.saturating_sub(since.elapsed())).await;
         self.scratch.remove();
+    }
+
+    /// Runs work that holds a lease and has to tidy up when it is told to stop: the server waits a little for it when it
+    /// ends.
+    pub(crate) fn see_to<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.endings.spawn(work)
     }
 
     pub(crate) fn is_private(&self) -> bool {
