@@ -68,8 +68,10 @@ impl Staging {
             self.swap().await?;
             self.keep()
         };
-        let swapping = self::spawn(swap).await;
-        swapping.map_err(|error| Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire.")))?
+        let swapping = spawn(swap).await;
+        swapping.map_err(|error| {
+            Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire."))
+        })?
     }
 
     /// The session, once the stand-in is where it belongs.
