@@ -4,6 +4,23 @@
 mod server;
 
 mod catalog;
+mod config;
+mod database;
+mod errors;
+mod export;
+mod guide;
+mod http;
+mod inputs;
+mod inspect;
+mod job;
+mod load;
 mod memory;
+mod prompts;
+mod protocol;
+mod python_sdk;
+mod resources;
+mod rmcp_client;
 mod serving;
+mod tokens;
 mod watch;
+mod wire;

@@ -22,8 +22,11 @@ impl Scratch {
         let place = std::env::temp_dir().canonicalize()?;
         sweep(&place);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)?;
-        let lock = File::create(folder.path().join(LOCK))?;
+        // Locked under another name: who sweeps takes one that is not locked yet for a dead server's.
+        let unlocked = folder.path().join("unlocked");
+        let lock = File::create(&unlocked)?;
         lock.lock()?;
+        fs::rename(unlocked, folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
 
