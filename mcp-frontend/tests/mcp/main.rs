@@ -3,7 +3,6 @@
 
 mod process;
 mod server;
-mod wire;
 
 mod catalog;
 mod config;
@@ -15,8 +14,10 @@ mod export;
 mod guide;
 mod hang;
 mod http;
+mod inputs;
 mod inspect;
 mod job;
+mod load;
 mod memory;
 mod paths;
 mod prompts;
@@ -30,3 +31,4 @@ mod rmcp_client;
 mod serving;
 mod tokens;
 mod watch;
+mod wire;
