@@ -4,6 +4,7 @@
 mod server;
 
 mod catalog;
+mod chart;
 mod memory;
 mod serving;
 mod watch;
