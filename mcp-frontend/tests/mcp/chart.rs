@@ -156,6 +156,7 @@ fn errors_say_what_to_do() {
     let repeated = error(json!({"sql": SALES, "kind": "bar", "x": "region", "y": "revenue"}));
     let sql = error(json!({"sql": "SELECT nothing FROM nowhere", "kind": "bar"}));
     let kind = error(json!({"sql": SALES, "kind": "pie"}));
+    let ending = error(json!({"sql": SALES, "kind": "line", "path": "/tmp/data.hyper", "overwrite": true}));
 
     assert!(missing.contains("Did you mean revenue?"), "{missing}");
     assert!(text.contains("y has to be a number"), "{text}");
@@ -167,6 +168,7 @@ fn errors_say_what_to_do() {
         "{repeated}"
     );
     assert!(sql.contains("nowhere"), "{sql}");
+    assert!(ending.contains("does not end with .png or .svg"), "{ending}");
     assert!(kind.contains("bar") && kind.contains("histogram"), "{kind}");
 }
 
