@@ -51,7 +51,8 @@ pub(super) fn definition() -> Definition {
         title: "Chart",
         description: "Draw the rows of a SELECT as a picture. Aggregate, sort and limit in SQL: rows are drawn as they \
             are. x, y and series default to what the column types suggest; several y or a series column give a legend. \
-            `inputs` draws files directly. `path` also saves the picture (needed for format svg in most clients).",
+            `inputs` draws files directly. `path`, ending with .png or .svg, also saves the picture; most clients show \
+            PNG alone.",
         hints: Hints::Adds,
         input: json!({
             "type": "object",
@@ -61,7 +62,7 @@ pub(super) fn definition() -> Definition {
                 "x": {"type": "string", "description": "Column"},
                 "y": {"type": ["string", "array"], "items": {"type": "string"}},
                 "series": {"type": "string"},
-                "inputs": files::inputs_schema(),
+                "inputs": {"type": "object", "description": "As in `query`: {name: {path|data}}", "additionalProperties": {"type": "object"}},
                 "database": {"type": "string"},
                 "options": chart::schema(),
                 "path": {"type": "string"},
