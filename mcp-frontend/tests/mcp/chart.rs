@@ -84,7 +84,7 @@ fn the_default_picture_is_small_and_says_what_it_shows() {
 
     let answer = server.call(
         "chart",
-        json!({"sql": "SELECT 'name ' || i AS name, i * i AS square FROM generate_series(1, 10) AS s(i)", "kind": "bar"}),
+        json!({"sql": "SELECT 'name ' || i::text AS name, i * i AS square FROM generate_series(1, 10) AS s(i)", "kind": "bar"}),
     );
 
     let (_, png) = picture(&answer);
@@ -114,7 +114,7 @@ fn values_of_every_type_find_their_place() {
     let times = one("SELECT TIME '10:30:00' AS t UNION ALL SELECT TIME '11:30:00'", "histogram");
     let booleans = one("SELECT true AS b, 1 AS n UNION ALL SELECT false, 2", "bar");
     let holes = one(
-        "SELECT * FROM (VALUES (1, 1.0::double precision), (2, NULL), (3, 'NaN'), (4, 'Infinity'), (5, 7.0)) AS t(x, y)",
+        "SELECT * FROM (VALUES (1, 1.0::double precision), (2, NULL), (3, 'NaN'::double precision), (4, 'Infinity'::double precision), (5, 7.0)) AS t(x, y)",
         "line",
     );
 
