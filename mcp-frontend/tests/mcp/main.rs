@@ -5,6 +5,7 @@ mod process;
 mod server;
 
 mod catalog;
+mod chart;
 mod config;
 mod database;
 mod durable;
