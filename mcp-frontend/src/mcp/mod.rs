@@ -2,6 +2,7 @@
 
 mod advice;
 mod answer;
+mod bookkeeping;
 mod call;
 mod calls;
 mod changes;
@@ -22,6 +23,7 @@ mod state;
 mod stdio;
 mod tables;
 mod tools;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +119,8 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
+        bookkeeping: bookkeeping::Bookkeeping::default(),
+        watches: watching::Watches::default(),
         calls: calls::Calls::default(),
         overview: overview::Overview::default(),
         ending: CancellationToken::new(),

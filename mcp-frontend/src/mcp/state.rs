@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::bookkeeping::Bookkeeping;
 use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
@@ -13,6 +14,7 @@ use super::jobs::Jobs;
 use super::overview::Overview;
 use super::paths::Paths;
 use super::result::Parking;
+use super::watching::Watches;
 use crate::args::Toolset;
 
 /// How the server was started.
@@ -35,6 +37,8 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
+    pub(crate) bookkeeping: Bookkeeping,
+    pub(crate) watches: Watches,
     pub(crate) calls: Calls,
     pub(crate) overview: Overview,
     /// Canceled when the server ends.

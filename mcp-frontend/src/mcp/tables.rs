@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::bookkeeping::is_own;
 use super::call::Call;
 use super::engine::databases::LOCAL;
 use super::engine::{Lease, Needs, literal, quoted};
@@ -210,7 +211,7 @@ async fn sizes_on(lease: &mut Lease, alias: &str) -> Result<Vec<Size>, Failure> 
             Ok::<_, hyperwire_tokio::Error>(Size { table, columns: row.get(2)?, rows_about })
         })
         .await?;
-    Ok(sizes)
+    Ok(sizes.into_iter().filter(|size: &Size| !is_own(&size.table.name)).collect())
 }
 
 /// [`columns`] on a session that has the database attached.

@@ -3,9 +3,12 @@
 
 mod server;
 
+mod catalog;
 mod database;
 mod errors;
 mod export;
 mod inspect;
 mod job;
+mod memory;
 mod serving;
+mod watch;

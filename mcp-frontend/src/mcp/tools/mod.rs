@@ -11,7 +11,7 @@ mod job;
 mod load;
 mod memory;
 mod query;
-mod watch;
+pub(super) mod watch;
 
 use std::sync::Arc;
 
@@ -69,13 +69,13 @@ pub(crate) fn definitions(state: &State) -> Vec<Definition> {
     all.push(chart::definition());
     all.push(job::definition());
     if has(Toolset::Memory) {
-        all.push(memory::definition());
+        all.push(memory::definition(options.read_only));
     }
     if has(Toolset::Watch) && !options.read_only {
         all.push(watch::definition());
     }
     if has(Toolset::Catalog) {
-        all.push(catalog::definition());
+        all.push(catalog::definition(options.read_only));
     }
     all
 }
