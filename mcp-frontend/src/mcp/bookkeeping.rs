@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyperwire_tokio::Client;
-use hyperwire_tokio::core::row::ToParameter;
+use hyperwire_tokio::core::row::{ToParameter, Type};
+use hyperwire_tokio::core::wire::Format;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
@@ -71,8 +72,12 @@ pub(crate) struct Bookkeeping(Mutex<()>);
 #[derive(Debug)]
 pub(crate) struct Statement {
     sql: String,
-    params: Vec<Option<String>>,
+    params: Vec<Text>,
 }
+
+/// A text or NULL, declared as that: Hyper infers no type where nothing tells it, as in VALUES.
+#[derive(Debug)]
+struct Text(Option<String>);
 
 /// What a statement did.
 #[derive(Debug, Default)]
@@ -106,12 +111,12 @@ impl Table {
 
 impl Statement {
     pub(crate) fn new(sql: String, params: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { sql, params: params.into_iter().map(|param| Some(param.into())).collect() }
+        Self { sql, params: params.into_iter().map(|param| Text(Some(param.into()))).collect() }
     }
 
     /// With values that may be NULL.
     pub(crate) fn nullable(sql: String, params: Vec<Option<String>>) -> Self {
-        Self { sql, params }
+        Self { sql, params: params.into_iter().map(Text).collect() }
     }
 
     async fn run(&self, client: &mut Client) -> Result<Outcome, Failure> {
@@ -130,6 +135,24 @@ impl Statement {
         let tag = rows.finish().await.map_err(explain)?;
         outcome.affected = tag.and_then(|tag| tag.rows()).unwrap_or(0);
         Ok(outcome)
+    }
+}
+
+impl ToParameter for Text {
+    fn type_oid(&self) -> u32 {
+        Type::Text.oid()
+    }
+
+    fn format(&self) -> Format {
+        Format::Text
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.as_deref().unwrap_or_default().as_bytes());
+    }
+
+    fn is_null(&self) -> bool {
+        self.0.is_none()
     }
 }
 

@@ -88,10 +88,7 @@ fn a_note_needs_a_table_and_something_to_say() {
     assert!(refused(json!({"op": "set_metadata", "table": "t", "author": "x"})).contains("author"));
     assert!(refused(json!({"op": "save_query", "name": "", "sql": "SELECT 1"})).contains("name"));
     assert!(refused(json!({"op": "save_query", "name": "q", "sql": " "})).contains("sql"));
-    assert_eq!(
-        call(&server, json!({"op": "list"})),
-        json!({"database": "local", "queries": [], "metadata": []})
-    );
+    assert_eq!(call(&server, json!({"op": "list"})), json!({"queries": [], "metadata": []}));
 }
 
 #[test]

@@ -16,8 +16,7 @@ const KINDS: &str = "SELECT * FROM (VALUES \
     (2, NULL, NULL, 'NaN'::double precision, '', NULL, NULL, NULL)) v(i, b, n, f, t, o, d, ts) ORDER BY i";
 
 /// Runs until it is canceled, and writes all the time.
-const ENDLESS: &str =
-    "SELECT a, b FROM generate_series(1, 2000000) x(a), generate_series(1, 2000000) y(b)";
+const ENDLESS: &str = "SELECT a, b FROM generate_series(1, 2000000) x(a), generate_series(1, 2000000) y(b)";
 
 struct Folder(TempDir);
 

@@ -4,7 +4,7 @@ mod admission;
 pub(crate) mod databases;
 mod hyperd;
 mod lease;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -94,11 +94,30 @@ pub(super) async fn run(
     Ok(Answer::json(json!({"watches": summaries})))
 }
 
-/// Appends a file to a table, as `load` does; how many rows it had, if that is told.
+/// Appends a file to a table, as `load` does; how many rows it had, if that is told. What fails is tried twice: another
+/// server may have made the table at the same moment, and a failed load leaves no rows.
 pub(in crate::mcp) async fn load(
     state: &Arc<State>,
     target: &Target,
     path: &Path,
+    call: &Arc<Call>,
+) -> Result<Option<u64>, Failure> {
+    let path = path.to_str().filter(|path| !path.contains(['*', '?', '[']));
+    let path = path.ok_or_else(|| {
+        Failure::new("The file's path has a character that stands for several files: *, ? or [. Rename it.")
+    })?;
+    match load_once(state, target, path, call).await {
+        Err(failure) if !failure.session_lost && !call.cancel.is_cancelled() => {
+            load_once(state, target, path, call).await
+        }
+        outcome => outcome,
+    }
+}
+
+async fn load_once(
+    state: &Arc<State>,
+    target: &Target,
+    path: &str,
     call: &Arc<Call>,
 ) -> Result<Option<u64>, Failure> {
     let asked = json!({
