@@ -16,4 +16,5 @@ mod resources;
 mod rmcp_client;
 mod serving;
 mod tokens;
+mod toolsets;
 mod watch;

@@ -35,7 +35,8 @@ pub(crate) fn survey(
         told,
         names: contents.iter().map(Content::name).collect(),
         columns: Vec::new(),
-        is_odd: !told.nulls.is_empty() || plain.iter().any(|other| other.is_compressed != first.is_compressed),
+        is_odd: !told.nulls.is_empty()
+            || plain.iter().any(|other| other.is_compressed != first.is_compressed),
         is_utf8: true,
         copy: None,
     };
@@ -43,7 +44,9 @@ pub(crate) fn survey(
     pass.files(&plain, meter, warnings)?;
     if !pass.is_utf8 {
         if encoding.is_some() {
-            return Err(Failure::new("The file is not UTF-8. Next: give its `encoding`, such as windows-1252."));
+            return Err(Failure::new(
+                "The file is not UTF-8. Next: give its `encoding`, such as windows-1252.",
+            ));
         }
         return survey(contents, told, Some(WINDOWS_1252), scratch, meter, warnings);
     }
@@ -85,7 +88,9 @@ pub(crate) fn survey(
 fn file(plain: &Plain) -> Result<String, Failure> {
     match &plain.content {
         Content::File(file) => path(file),
-        Content::Inline(_) => Err(Failure::new("Inline data was not written down. This is a defect of hyperwire.")),
+        Content::Inline(_) => {
+            Err(Failure::new("Inline data was not written down. This is a defect of hyperwire."))
+        }
     }
 }
 
@@ -142,7 +147,9 @@ impl Pass<'_> {
                     self.is_utf8 = false;
                     return Ok(());
                 }
-                Err(error) => return Err(Failure::new(format!("{} cannot be read: {error}.", self.names[file]))),
+                Err(error) => {
+                    return Err(Failure::new(format!("{} cannot be read: {error}.", self.names[file])));
+                }
             }
             let line = row.position().map_or(0, csv::Position::line);
             let place = Place { file, line };
@@ -189,7 +196,8 @@ impl Pass<'_> {
 
     fn row(&mut self, row: &StringRecord, place: Place) -> Result<(), Failure> {
         let nulls = &self.told.nulls;
-        let value = |field| (!str::is_empty(field) && !nulls.iter().any(|null| null == field)).then_some(field);
+        let value =
+            |field| (!str::is_empty(field) && !nulls.iter().any(|null| null == field)).then_some(field);
         for (column, field) in self.columns.iter_mut().zip(row) {
             match value(field) {
                 Some(text) => column.evidence.see(text, place),

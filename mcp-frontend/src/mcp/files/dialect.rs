@@ -41,7 +41,11 @@ impl Dialect {
     pub(crate) fn of(head: &[u8], told: &Told) -> Self {
         // The last line may be cut.
         let whole = head.len() < SAMPLE as usize;
-        let end = if whole { head.len() } else { head.iter().rposition(|byte| *byte == b'\n').unwrap_or(head.len()) };
+        let end = if whole {
+            head.len()
+        } else {
+            head.iter().rposition(|byte| *byte == b'\n').unwrap_or(head.len())
+        };
         let head = &head[..end];
         let quote = told.quote.unwrap_or_else(|| Some(quote(head)));
         let with = |delimiter| Self { delimiter, header: false, quote, escape: told.escape };
@@ -102,8 +106,12 @@ fn has_header(rows: &[ByteRecord]) -> bool {
     }
     let mut votes = 0;
     for (index, name) in first.iter().enumerate() {
-        let below: Vec<_> =
-            rest.iter().filter_map(|row| row.get(index)).filter(|field| !field.is_empty()).map(kind).collect();
+        let below: Vec<_> = rest
+            .iter()
+            .filter_map(|row| row.get(index))
+            .filter(|field| !field.is_empty())
+            .map(kind)
+            .collect();
         if below.is_empty() || below.contains(&Kind::Text) {
             continue;
         }

@@ -287,7 +287,10 @@ mod tests {
     fn a_few_odd_values_among_numbers_are_pointed_at() {
         let numbers = evidence(&["1", "2", "n/a", "3"]);
 
-        assert_eq!(numbers.spoiled_by().unwrap().0, &Sample { place: Place { file: 0, line: 3 }, text: "n/a".to_owned() });
+        assert_eq!(
+            numbers.spoiled_by().unwrap().0,
+            &Sample { place: Place { file: 0, line: 3 }, text: "n/a".to_owned() }
+        );
         assert!(evidence(&["a", "b", "3"]).spoiled_by().is_none());
     }
 }

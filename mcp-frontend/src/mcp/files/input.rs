@@ -116,7 +116,9 @@ impl Input {
     pub(crate) fn encoding(&self) -> Result<Option<&'static Encoding>, Failure> {
         let Some(name) = &self.encoding else { return Ok(None) };
         Encoding::for_label(name.as_bytes()).map(Some).ok_or_else(|| {
-            Failure::new(format!("There is no encoding {name}; there are utf-8, windows-1252, utf-16le, shift_jis ..."))
+            Failure::new(format!(
+                "There is no encoding {name}; there are utf-8, windows-1252, utf-16le, shift_jis ..."
+            ))
         })
     }
 
@@ -198,10 +200,7 @@ fn matches(name: &str, pattern: &str) -> bool {
     match pattern.split_once('*') {
         None => name == pattern,
         Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
-            rest.char_indices()
-                .map(|(at, _)| at)
-                .chain([rest.len()])
-                .any(|at| matches(&rest[at..], after))
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| matches(&rest[at..], after))
         }),
     }
 }
@@ -232,7 +231,10 @@ fn of_file(path: &Path, content: &Content) -> Result<Format, Failure> {
                 [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
                 [b'A', b'R', b'R', b'O', b'W', b'1', ..] | [0xff, 0xff, 0xff, 0xff, ..] => Format::Arrow,
                 [b'[' | b'{', ..] => Format::Json,
-                _ if head.contains(&0) && !head.starts_with(b"\xff\xfe") && !head.starts_with(b"\xfe\xff") => {
+                _ if head.contains(&0)
+                    && !head.starts_with(b"\xff\xfe")
+                    && !head.starts_with(b"\xfe\xff") =>
+                {
                     return Err(Failure::new(format!(
                         "It is not clear what {} is. Next: pass `format`: csv, json, parquet, arrow, iceberg or hyper.",
                         path.display()

@@ -25,7 +25,9 @@ impl JsonPath {
     /// `data.items`, `$.data[0].items[*]` or `/data/0/items`.
     pub(crate) fn parse(text: &str) -> Self {
         let steps = match text.strip_prefix('/') {
-            Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
+            Some(pointer) => {
+                pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect()
+            }
             None => text
                 .trim_start_matches('$')
                 .replace(['[', ']'], ".")

@@ -158,7 +158,9 @@ impl RowSink for Records {
         let Self { columns, cells, text, .. } = self;
         for (column, cell) in columns.iter_mut().zip(cells.iter()) {
             match cell {
-                Some((at, kind)) if !at.is_empty() => column.evidence.see_as(*kind, &text[at.clone()], self.place),
+                Some((at, kind)) if !at.is_empty() => {
+                    column.evidence.see_as(*kind, &text[at.clone()], self.place)
+                }
                 _ => column.evidence.see_null(),
             }
         }
@@ -179,6 +181,7 @@ fn unescaped(json: &str) -> Result<Cow<'_, str>, Failure> {
     if !inside.contains('\\') {
         return Ok(Cow::Borrowed(inside));
     }
-    let text = serde_json::from_str(json).map_err(|error| Failure::new(format!("It is no JSON: {error}.")))?;
+    let text =
+        serde_json::from_str(json).map_err(|error| Failure::new(format!("It is no JSON: {error}.")))?;
     Ok(Cow::Owned(text))
 }

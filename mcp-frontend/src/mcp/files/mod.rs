@@ -56,7 +56,9 @@ pub(crate) async fn bring(
     let meter = Meter::default();
     for (name, input) in inputs {
         let brought = bring_one(state, lease, name, input, &meter, call).await;
-        brought.map_err(|failure| failure.advise(&format!("This was the input \"{name}\"; the SQL was not run.")))?;
+        brought.map_err(|failure| {
+            failure.advise(&format!("This was the input \"{name}\"; the SQL was not run."))
+        })?;
     }
     call.progress.doing("running");
     Ok(())

@@ -87,7 +87,17 @@ mod tests {
 
     #[test]
     fn stray_quotes_and_empty_lines_are_odd() {
-        for text in ["1,5\"\n", "a\"b\"c\n", "\"abc\"def\n", "a\n\nb\n", "a\r\n\r\nb\r\n", "a\rb\r", "\"a\n", "a\n\"\n", "a\r,b\n"] {
+        for text in [
+            "1,5\"\n",
+            "a\"b\"c\n",
+            "\"abc\"def\n",
+            "a\n\nb\n",
+            "a\r\n\r\nb\r\n",
+            "a\rb\r",
+            "\"a\n",
+            "a\n\"\n",
+            "a\r,b\n",
+        ] {
             assert!(is_odd(text), "{text:?}");
         }
     }

@@ -122,10 +122,8 @@ impl Prepared {
 
 impl Relation {
     fn new(from: String, columns: Vec<(String, String)>, read_as: &str, files: Vec<PathBuf>) -> Self {
-        let columns = columns
-            .into_iter()
-            .map(|(name, ty)| RelationColumn { name, ty, expression: None })
-            .collect();
+        let columns =
+            columns.into_iter().map(|(name, ty)| RelationColumn { name, ty, expression: None }).collect();
         Self {
             from,
             columns,
@@ -262,10 +260,8 @@ fn text(table: TextTable, input: &Input, into: Option<&[Column]>) -> Result<Rela
         let ty = wanted.or(into.map(|into| into.ty.as_str())).unwrap_or(&inferred).to_owned();
         if let Some(sample) = column.evidence.changed_by(&ty) {
             let place = table.place(sample.place);
-            let changed = format!(
-                "Column \"{}\": {ty} does not keep {} ({place}) as it is",
-                column.name, sample.text
-            );
+            let changed =
+                format!("Column \"{}\": {ty} does not keep {} ({place}) as it is", column.name, sample.text);
             if wanted.is_none() {
                 return Err(Failure::new(format!(
                     "{changed}. Nothing was loaded. Next: pass schema {{\"{}\": \"{ty}\"}} to have it rounded, or change \
@@ -360,7 +356,8 @@ async fn arrow_ipc(
             Err(_) => {}
         }
     }
-    rewrite(state, files, meter, call, |file| arrow::open(file).map(|(schema, batches, _)| (schema, batches))).await
+    rewrite(state, files, meter, call, |file| arrow::open(file).map(|(schema, batches, _)| (schema, batches)))
+        .await
 }
 
 /// Writes batches as what hyperd reads.
@@ -398,9 +395,8 @@ async fn rewrite(
             };
             for batch in batches {
                 inside.go_on()?;
-                let batch = batch.map_err(|error| {
-                    Failure::new(format!("{} cannot be read: {error}.", file.display()))
-                })?;
+                let batch = batch
+                    .map_err(|error| Failure::new(format!("{} cannot be read: {error}.", file.display())))?;
                 rewriting.write(&batch)?;
             }
         }
@@ -440,7 +436,11 @@ async fn hyper(
     let alias = "hyperwire source";
     let attach = |mode: Mode| {
         let how = if mode == Mode::ReadOnly { "readonly" } else { "readwrite" };
-        format!("ATTACH DATABASE {} AS {} WITH (access_mode = '{how}')", quoted(&file.to_string_lossy()), quoted(alias))
+        format!(
+            "ATTACH DATABASE {} AS {} WITH (access_mode = '{how}')",
+            quoted(&file.to_string_lossy()),
+            quoted(alias)
+        )
     };
     lease.soil();
     let sql = attach(Mode::ReadOnly);
@@ -468,8 +468,13 @@ async fn hyper(
 }
 
 /// The table that is meant: the only one, if none is named.
-async fn find_table(lease: &mut Lease, alias: &str, wanted: Option<&str>) -> Result<(String, String), Failure> {
-    let sql = format!("SELECT schemaname, tablename FROM {}.pg_catalog.pg_tables ORDER BY 1, 2", quoted(alias));
+async fn find_table(
+    lease: &mut Lease,
+    alias: &str,
+    wanted: Option<&str>,
+) -> Result<(String, String), Failure> {
+    let sql =
+        format!("SELECT schemaname, tablename FROM {}.pg_catalog.pg_tables ORDER BY 1, 2", quoted(alias));
     let all = texts(lease, &sql).await?;
     let all: Vec<(String, String)> = all
         .into_iter()
@@ -521,7 +526,8 @@ pub(crate) async fn texts(lease: &mut Lease, sql: &str) -> Result<Vec<Vec<String
 }
 
 fn array(files: &[PathBuf]) -> Result<String, Failure> {
-    let files: Vec<_> = files.iter().map(|file| path(file).map(|file| literal(&file))).collect::<Result<_, _>>()?;
+    let files: Vec<_> =
+        files.iter().map(|file| path(file).map(|file| literal(&file))).collect::<Result<_, _>>()?;
     Ok(format!("array[{}]", files.join(", ")))
 }
 

@@ -69,7 +69,9 @@ impl Staging {
             self.keep()
         };
         let swapping = self::spawn(swap).await;
-        swapping.map_err(|error| Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire.")))?
+        swapping.map_err(|error| {
+            Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire."))
+        })?
     }
 
     /// The session, once the stand-in is where it belongs.

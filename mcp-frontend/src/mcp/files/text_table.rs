@@ -33,8 +33,12 @@ pub(crate) struct TextColumn {
 impl TextTable {
     /// What to select from, with a type for each of the columns.
     pub(crate) fn external(&self, types: &[String]) -> String {
-        let columns: Vec<_> =
-            self.columns.iter().zip(types).map(|(column, ty)| format!("{} {ty}", quoted(&column.name))).collect();
+        let columns: Vec<_> = self
+            .columns
+            .iter()
+            .zip(types)
+            .map(|(column, ty)| format!("{} {ty}", quoted(&column.name)))
+            .collect();
         let files: Vec<_> = self.files.iter().map(|file| literal(file)).collect();
         let mut sql = format!(
             "external(array[{}], format => 'csv', delimiter => {}, header => {}",
@@ -88,7 +92,10 @@ pub(crate) fn distinct(names: impl IntoIterator<Item = String>, warnings: &mut V
             candidate = format!("{base}_{number}");
         }
         if candidate != name {
-            warnings.push(format!("Column {} is named \"{name}\" in the file; here it is \"{candidate}\".", index + 1));
+            warnings.push(format!(
+                "Column {} is named \"{name}\" in the file; here it is \"{candidate}\".",
+                index + 1
+            ));
         }
         distinct.push(candidate);
     }

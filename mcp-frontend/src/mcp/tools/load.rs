@@ -55,7 +55,8 @@ impl TryFrom<Map<String, Value>> for Source {
         let table = text("table")?.filter(|table| !table.is_empty());
         let table = table.ok_or("a source needs `table`, the name of the table that it goes into")?;
         let sql = text("sql")?;
-        let input: Input = serde_json::from_value(Value::Object(source)).map_err(|error| error.to_string())?;
+        let input: Input =
+            serde_json::from_value(Value::Object(source)).map_err(|error| error.to_string())?;
         if sql.is_some() && input.has_data() {
             return Err("a source has one of `path`, `data` and `sql`".to_owned());
         }
@@ -179,19 +180,16 @@ async fn load_all(state: &Arc<State>, orders: Vec<Order>, call: &Arc<Call>) -> R
     }
     let mut outcomes: Vec<Option<Outcome>> = tables.iter().map(|_| None).collect();
     while let Some(ended) = loading.join_next().await {
-        let (index, outcome) = ended
-            .map_err(|error| Failure::new(format!("Loading ended with {error}. This is a defect of hyperwire.")))?;
+        let (index, outcome) = ended.map_err(|error| {
+            Failure::new(format!("Loading ended with {error}. This is a defect of hyperwire."))
+        })?;
         outcomes[index] = Some(outcome);
     }
     let outcomes = tables.into_iter().zip(outcomes.into_iter().flatten());
     answer(state, outcomes.collect(), call).await
 }
 
-async fn answer(
-    state: &State,
-    outcomes: Vec<(String, Outcome)>,
-    call: &Call,
-) -> Result<Answer, Failure> {
+async fn answer(state: &State, outcomes: Vec<(String, Outcome)>, call: &Call) -> Result<Answer, Failure> {
     let (mut done, mut failed, mut warning) = (Vec::new(), Vec::new(), None);
     for (table, outcome) in outcomes {
         match outcome {
@@ -208,15 +206,14 @@ async fn answer(
     } else if let [(_, failure)] = failed.as_slice() {
         return Err(failure.clone());
     } else {
-        let all: Vec<_> = failed.iter().map(|(table, failure)| format!("{table}: {}", failure.text())).collect();
+        let all: Vec<_> =
+            failed.iter().map(|(table, failure)| format!("{table}: {}", failure.text())).collect();
         return Err(Failure::new(all.join("\n\n")));
     }
     let mut answer = json!({"tables": done, "elapsed_ms": call.started.elapsed().as_millis()});
     if !failed.is_empty() {
-        answer["failures"] = failed
-            .iter()
-            .map(|(table, failure)| json!({"table": table, "error": failure.text()}))
-            .collect();
+        answer["failures"] =
+            failed.iter().map(|(table, failure)| json!({"table": table, "error": failure.text()})).collect();
     }
     if let Some(warning) = warning {
         answer["warnings"] = json!([warning]);
