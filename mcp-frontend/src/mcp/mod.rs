@@ -1,10 +1,12 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
+mod advice;
 mod answer;
 mod bookkeeping;
 mod call;
 mod calls;
 mod changes;
+mod chart;
 mod config;
 mod engine;
 mod failure;
@@ -12,7 +14,9 @@ mod files;
 mod http;
 mod instructions;
 mod jobs;
+mod missing;
 mod names;
+mod overview;
 mod paths;
 mod persistent;
 mod prompts;
@@ -112,6 +116,7 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         tasks: server::Tasks::default(),
         exports: resources::Exports::default(),
         work: TaskTracker::new(),
+        overview: overview::Overview::default(),
         ending: CancellationToken::new(),
     }))
 }

@@ -7,12 +7,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::call::Call;
-use super::engine::databases::Database;
-use super::engine::quoted;
-use super::failure::{Failure, nearest};
-use super::resources::tables_of;
+use super::failure::Failure;
+use super::names::shown;
 use super::state::State;
-use super::tables::{Table, columns};
+use super::tables::{columns, find};
 
 /// How long hyperd may take to say what a table looks like. Without it the model looks for itself.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(5);
@@ -173,17 +171,11 @@ async fn described(
     call: &Call,
 ) -> Result<String, Failure> {
     let describing = async {
-        let (database, table) = find(state, name, database, call).await?;
-        let columns = columns(state, &database.alias, &table, call).await?;
+        let found = find(state, name, database, call).await?;
+        let columns = columns(state, &found.alias, &found.table, call).await?;
         let columns: Vec<_> =
-            columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.ty)).collect();
-        Ok::<_, Failure>(format!(
-            "{}.{}.{} ({})",
-            quoted(&database.alias),
-            quoted(&table.schema),
-            quoted(&table.name),
-            columns.join(", ")
-        ))
+            columns.iter().map(|column| format!("{} {}", shown(&column.name), column.ty)).collect();
+        Ok::<_, Failure>(format!("{} ({})", found.shown(), columns.join(", ")))
     };
     match timeout(DESCRIBED_WITHIN, describing).await {
         Ok(Ok(described)) => Ok(described),
@@ -191,39 +183,6 @@ async fn described(
         // Without hyperd there still is a prompt.
         Ok(Err(_)) | Err(_) => Ok(format!("{name} (look at its columns with `inspect` first)")),
     }
-}
-
-/// The table that somebody means.
-async fn find(
-    state: &Arc<State>,
-    name: &str,
-    database: Option<&str>,
-    call: &Call,
-) -> Result<(Database, Table), Failure> {
-    let databases = match database {
-        Some(alias) => vec![state.engine.databases.get(alias)?],
-        None => state.engine.databases.all(),
-    };
-    let wanted = name.replace('"', "").to_lowercase();
-    let mut seen = Vec::new();
-    for database in databases {
-        for table in tables_of(state, &database, call).await? {
-            if spellings(&database, &table).contains(&wanted) {
-                return Ok((database, table));
-            }
-            seen.push(table.name);
-        }
-    }
-    let near = nearest(name, seen.iter().map(String::as_str));
-    let meant = near.first().map_or(String::new(), |near| format!(" Did you mean {near}?"));
-    Err(Failure::new(format!("There is no table {name}.{meant} Next: `inspect` shows what there is.")))
-}
-
-/// What a table may be called, in lower case.
-fn spellings(database: &Database, table: &Table) -> [String; 4] {
-    let (alias, schema, name) = (&database.alias, &table.schema, &table.name);
-    [name.clone(), format!("{schema}.{name}"), format!("{alias}.{name}"), format!("{alias}.{schema}.{name}")]
-        .map(|spelling| spelling.to_lowercase())
 }
 
 fn check(prompt: &Prompt, given: &BTreeMap<String, String>) -> Result<(), Failure> {

@@ -12,6 +12,7 @@ use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
+use super::overview::Overview;
 use super::paths::Paths;
 use super::resources::Exports;
 use super::result::Parking;
@@ -50,6 +51,7 @@ pub(crate) struct State {
     pub(crate) exports: Exports,
     /// Calls that run, whether or not somebody still waits for them.
     pub(crate) work: TaskTracker,
+    pub(crate) overview: Overview,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }

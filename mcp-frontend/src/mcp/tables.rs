@@ -235,7 +235,11 @@ pub(crate) async fn columns_on(
         .map(|row| {
             Ok::<_, hyperwire_tokio::Error>(Column {
                 name: row.get(0)?,
-                ty: row.get(1)?,
+                ty: match row.get::<&str>(1)? {
+                    // The catalog's own word, which SQL does not know.
+                    "tabgeography" => "geography".to_owned(),
+                    ty => ty.to_owned(),
+                },
                 nullable: !row.get::<bool>(2)?,
                 comment: row.get(3)?,
             })

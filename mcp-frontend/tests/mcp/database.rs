@@ -11,7 +11,7 @@ use crate::server::Server;
 
 /// Runs until it is canceled.
 const ENDLESS: &str =
-    "SELECT sum(a * b % 7) FROM generate_series(1, 2000000000) x(a), generate_series(1, 2000000000) y(b)";
+    "SELECT sum(a * b % 7) FROM generate_series(1, 2000000) x(a), generate_series(1, 2000000) y(b)";
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")

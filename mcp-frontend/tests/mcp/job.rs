@@ -11,7 +11,7 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 
 /// Runs until it is canceled.
 const ENDLESS: &str =
-    "SELECT sum(a * b % 7) FROM generate_series(1, 2000000000) x(a), generate_series(1, 2000000000) y(b)";
+    "SELECT sum(a * b % 7) FROM generate_series(1, 2000000) x(a), generate_series(1, 2000000) y(b)";
 /// Takes some time, and is answered with rows.
 const SLOW: &str = "SELECT count(*) AS n FROM generate_series(1, 20000) x(a), generate_series(1, 40000) y(b) \
     WHERE (a * b) % 3 = 5";

@@ -6,8 +6,13 @@ mod wire;
 
 mod catalog;
 mod config;
+mod database;
+mod errors;
+mod export;
 mod guide;
 mod http;
+mod inspect;
+mod job;
 mod memory;
 mod prompts;
 mod protocol;

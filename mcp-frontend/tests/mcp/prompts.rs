@@ -27,14 +27,12 @@ fn a_prompt_about_a_table_brings_its_columns_along() {
         "\"local\".\"public\".\"trips\"",
     ] {
         let said = text(&mut server, "analyze-table", json!({"table": spelling, "question": "Why longer?"}));
-        assert!(
-            said.contains("\"local\".\"public\".\"trips\" (\"Day\" date, \"km\" double precision)"),
-            "{said}"
-        );
+        assert!(said.contains("local.public.trips (\"Day\" date, km double precision)"), "{said}");
         assert!(said.contains("Why longer?"), "{said}");
     }
     assert!(
-        text(&mut server, "data-quality", json!({"table": "trips", "database": "local"})).contains("\"km\"")
+        text(&mut server, "data-quality", json!({"table": "trips", "database": "local"}))
+            .contains("km double")
     );
     assert!(
         text(&mut server, "compare-tables", json!({"left": "trips", "right": "trips", "key": "Day"}))
@@ -77,7 +75,7 @@ fn a_prompt_for_what_is_not_there_is_refused_with_the_nearest() {
         refused.expect_err("it is refused")["message"].to_string()
     };
 
-    assert!(refused("analyze-table", json!({"table": "invoice"})).contains("Did you mean invoices?"));
+    assert!(refused("analyze-table", json!({"table": "invoice"})).contains("invoices"));
     assert!(refused("nothing", json!({})).contains("chart-file"));
     assert!(refused("chart-file", json!({"path": "/a.csv", "color": "red"})).contains("color"));
 }

@@ -118,9 +118,13 @@ impl Engine {
         self.endings.wait().await;
     }
 
-    /// Does something that the end of the server waits for, if shortly.
-    pub(crate) fn afterwards(&self, work: impl Future<Output = ()> + Send + 'static) {
-        self.endings.spawn(work);
+    /// Runs work that holds a lease and has to tidy up when it is told to stop: the server waits a little for it when it
+    /// ends.
+    pub(crate) fn see_to<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.endings.spawn(work)
     }
 
     pub(crate) fn is_private(&self) -> bool {

@@ -131,10 +131,10 @@ impl Drop for Staging {
         let (Some(mut lease), Some(name)) = (self.lease.take(), self.name.take()) else { return };
         let sql = format!("DROP TABLE IF EXISTS {}", qualified(&self.database, &name));
         // On the same session, so after the statement that was making it, which is canceled.
-        self.state.engine.afterwards(async move {
+        drop(self.state.engine.see_to(async move {
             let _ = timeout(CLEAN, lease.execute(&sql)).await;
             let _ = timeout(CLEAN, lease.finish()).await;
-        });
+        }));
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn call(
         return Err(ErrorData::invalid_params(format!("There is no tool {name}."), None));
     }
     let call = Arc::new(Call::new(&state.ending));
-    let mut outcome = begin(state, &call, {
+    let mut outcome = begin(state, &name, &call, {
         let (state, name, call) = (state.clone(), name.clone(), call.clone());
         async move { tools::run(state, &name, request.arguments.unwrap_or_default(), call).await }
     });
@@ -117,12 +117,15 @@ pub(super) fn result(answer: Result<Answer, Failure>, kind: ContentKind) -> Call
 /// Does a call's work on a task of its own, since it may outlive its request, and may panic.
 fn begin(
     state: &Arc<State>,
+    name: &str,
     call: &Arc<Call>,
     work: impl Future<Output = Result<Answer, Failure>> + Send + 'static,
 ) -> watch::Receiver<Outcome> {
     let (sender, outcome) = watch::channel(None);
     let call = call.clone();
+    let begun = state.calls.begin(name, call.clone());
     state.work.spawn(async move {
+        let _begun = begun;
         let answer = call.bounded(None, work).await;
         sender.send_replace(Some(answer));
     });
@@ -150,7 +153,7 @@ pub(super) fn remember(state: &State, answer: &Result<Answer, Failure>) {
 }
 
 /// Where the answer will be.
-fn goes_on(job: u64, state: &State, call: &Call) -> Answer {
+fn goes_on(job: String, state: &State, call: &Call) -> Answer {
     let seconds = state.options.soft_deadline.as_secs_f64();
     Answer::json(json!({
         "job": job,
@@ -221,7 +224,7 @@ fn tool(definition: Definition, kind: ContentKind) -> Tool {
 fn or_job(mut schema: Value) -> Value {
     let required =
         schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_else(|| json!([]));
-    schema["properties"]["job"] = json!({"type": "integer"});
+    schema["properties"]["job"] = json!({"type": "string"});
     schema["properties"]["next"] = json!({"type": "string"});
     schema["anyOf"] = json!([{"required": required}, {"required": ["job"]}]);
     schema

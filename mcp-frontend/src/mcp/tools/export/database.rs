@@ -1,13 +1,8 @@
 //! A new database file.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, quoted};
 use crate::mcp::failure::Failure;
-use crate::mcp::names::shown;
-use crate::mcp::state::State;
 use crate::mcp::tables::{Found, Table, columns_on};
 
 /// What the new database is called while it is filled. A name that no model chooses.
@@ -17,8 +12,21 @@ const ALIAS: &str = "hyperwire_export";
 #[derive(Clone, Debug)]
 pub(super) enum Source {
     /// A query's result, under a name.
-    Query { sql: String, name: String },
+    Query {
+        sql: String,
+        name: String,
+    },
     Table(Found),
+}
+
+impl Source {
+    /// The query for its rows.
+    pub(super) fn sql(&self) -> String {
+        match self {
+            Self::Query { sql, .. } => sql.clone(),
+            Self::Table(found) => format!("SELECT * FROM {}", found.quoted()),
+        }
+    }
 }
 
 /// Fills a database with tables; how many rows they have together.
@@ -30,10 +38,9 @@ pub(super) async fn write(
 ) -> Result<u64, Failure> {
     // A session that has it attached must not be used again, whatever happens.
     lease.soil();
-    for sql in [
-        format!("CREATE DATABASE {}", quoted(path)),
-        format!("ATTACH DATABASE {} AS {ALIAS}", quoted(path)),
-    ] {
+    for sql in
+        [format!("CREATE DATABASE {}", quoted(path)), format!("ATTACH DATABASE {} AS {ALIAS}", quoted(path))]
+    {
         lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, ""))?;
     }
     let mut rows = 0;
@@ -85,11 +92,6 @@ async fn fill(lease: &mut Lease, source: &Source) -> Result<u64, Failure> {
 
 async fn count(lease: &mut Lease, table: &Found) -> Result<u64, Failure> {
     let sql = format!("SELECT count(*) FROM {}", table.quoted());
-    let mut rows = lease.query(&sql).await?;
-    let count = match rows.next().await? {
-        Some(row) => row.get::<i64>(0)?,
-        None => 0,
-    };
-    rows.finish().await?;
-    Ok(count.unsigned_abs())
+    let counts = lease.query(&sql).await?.map(|row| Ok::<_, hyperwire_tokio::Error>(row.get::<i64>(0)?));
+    Ok(counts.await?.first().map_or(0, |count| count.unsigned_abs()))
 }

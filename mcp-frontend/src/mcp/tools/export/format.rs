@@ -66,6 +66,20 @@ impl Format {
         })
     }
 
+    /// As callers call it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::ArrowStream => "arrow_stream",
+            Self::Iceberg => "iceberg",
+            Self::Hyper => "hyper",
+        }
+    }
+
     /// Whether it is a folder of files.
     pub(super) fn is_folder(self) -> bool {
         self == Self::Iceberg
@@ -115,9 +129,10 @@ impl Format {
                  hyper has table. Nothing was written.",
             ));
         }
-        if delimiter.as_ref().is_some_and(|delimiter| {
-            delimiter.len() != 1 || delimiter.contains(['"', '\n', '\r', '\0'])
-        }) {
+        if delimiter
+            .as_ref()
+            .is_some_and(|delimiter| delimiter.len() != 1 || delimiter.contains(['"', '\n', '\r', '\0']))
+        {
             return Err(Failure::new("delimiter is one ASCII character, and no quote. Nothing was written."));
         }
         Ok(())

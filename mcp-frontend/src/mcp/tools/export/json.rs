@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hyperwire_tokio::core::row::Value;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt as _;
 
@@ -34,22 +35,13 @@ pub(super) async fn write(
     let mut file = File::create(path).await.map_err(cannot)?;
     let mut chunk = Vec::with_capacity(CHUNK);
     let (mut count, mut written) = (0_u64, 0_u64);
-    let mut fields = Vec::new();
     while let Some(row) = rows.next().await.map_err(explain)? {
         match (framed, count) {
             (false, _) => {}
             (true, 0) => chunk.extend_from_slice(b"[\n"),
             (true, _) => chunk.extend_from_slice(b",\n"),
         }
-        fields.clear();
-        for value in row.iter() {
-            fields.push(value.bytes().map(str::from_utf8).transpose().map_err(|_| {
-                Failure::new(format!(
-                    "Column \"{}\" has a text that is not UTF-8. Nothing was written. Next: leave it out of the query.",
-                    value.column().name()
-                ))
-            })?);
-        }
+        let fields = row.iter().map(|value| text(&value)).collect::<Result<Vec<_>, _>>()?;
         objects.put(fields.iter().copied(), &mut chunk);
         if !framed {
             chunk.push(b'\n');
@@ -74,4 +66,13 @@ pub(super) async fn write(
 
 fn cannot(error: std::io::Error) -> Failure {
     Failure::new(format!("The file cannot be written: {error}."))
+}
+
+fn text<'a>(value: &Value<'a>) -> Result<Option<&'a str>, Failure> {
+    value.bytes().map(str::from_utf8).transpose().map_err(|_| {
+        Failure::new(format!(
+            "Column \"{}\" has a text that is not UTF-8. Next: leave it out of the query.",
+            value.column().name()
+        ))
+    })
 }

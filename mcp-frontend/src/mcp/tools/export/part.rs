@@ -16,27 +16,57 @@ pub(super) struct Part {
     /// Where it will be.
     target: PathBuf,
     path: PathBuf,
-    /// What the file that it replaces has, or what new files have here.
-    permissions: Option<Permissions>,
+    before: Before,
+}
+
+/// What was there before.
+#[derive(Debug)]
+enum Before {
+    /// A file that is written elsewhere leaves it alone. This is what it has, or what new files have here.
+    Untouched(Permissions),
+    /// A folder is written where it will be, since Iceberg's files name each other by their whole paths. What was there
+    /// stands aside meanwhile.
+    Aside(Option<PathBuf>),
+    /// The new one is in its place.
+    Replaced,
 }
 
 impl Part {
-    /// Beside `target`, which is canonical. What servers that were killed left there is removed.
+    /// For `target`, which is canonical. What servers that were killed left beside it is removed.
     pub(super) fn new(target: &Path, is_folder: bool) -> Result<Self, Failure> {
+        let cannot = |error: io::Error| cannot(target, &error);
         let folder = target.parent().unwrap_or(target);
         sweep(folder);
         let nonce = RandomState::new().hash_one(target);
-        let path = folder.join(format!("{PREFIX}{}-{nonce:016x}", std::process::id()));
-        let mut part = Self { target: target.to_owned(), path, permissions: None };
-        if !is_folder {
-            part.permissions = Some(part.probe().map_err(|error| part.cannot(&error))?);
+        if is_folder {
+            let mut aside = target.as_os_str().to_owned();
+            aside.push(format!(".before-export-{nonce:016x}"));
+            let aside = PathBuf::from(aside);
+            let is_there = target.symlink_metadata().is_ok();
+            if is_there {
+                fs::rename(target, &aside).map_err(cannot)?;
+            }
+            let before = Before::Aside(is_there.then_some(aside));
+            return Ok(Self { target: target.to_owned(), path: target.to_owned(), before });
         }
-        Ok(part)
+        let path = folder.join(format!("{PREFIX}{}-{nonce:016x}", std::process::id()));
+        // hyperd writes into the file that it finds, and makes new ones that only it can read.
+        let new = OpenOptions::new().write(true).create_new(true).open(&path).map_err(cannot)?;
+        let permissions = match target.metadata() {
+            Ok(old) => old.permissions(),
+            Err(_) => new.metadata().map_err(cannot)?.permissions(),
+        };
+        Ok(Self { target: target.to_owned(), path, before: Before::Untouched(permissions) })
     }
 
     /// Where to write.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes room for a file that hyperd wants to make itself.
+    pub(super) fn clear(&self) {
+        remove(&self.path);
     }
 
     /// How much is written.
@@ -45,72 +75,50 @@ impl Part {
     }
 
     /// It is whole: puts it into its place; how large it is.
-    pub(super) fn finish(self) -> Result<u64, Failure> {
+    pub(super) fn finish(mut self) -> Result<u64, Failure> {
         let bytes = self.bytes();
-        self.place().map_err(|error| self.cannot(&error))?;
+        match &self.before {
+            Before::Untouched(permissions) => fs::set_permissions(&self.path, permissions.clone())
+                .and_then(|()| fs::rename(&self.path, &self.target))
+                .map_err(|error| cannot(&self.target, &error))?,
+            Before::Aside(Some(aside)) => remove(aside),
+            Before::Aside(None) | Before::Replaced => {}
+        }
+        self.before = Before::Replaced;
         Ok(bytes)
-    }
-
-    fn place(&self) -> io::Result<()> {
-        if let Some(permissions) = &self.permissions {
-            fs::set_permissions(&self.path, permissions.clone())?;
-        }
-        if !self.path.is_dir() {
-            return fs::rename(&self.path, &self.target);
-        }
-        if self.target.symlink_metadata().is_err() {
-            return fs::rename(&self.path, &self.target);
-        }
-        // A folder does not replace another that has something in it. Changed places, this one is the old one, and removed.
-        exchange(&self.path, &self.target)
-    }
-
-    /// Whether a file can be made here, and which permissions it gets.
-    fn probe(&self) -> io::Result<Permissions> {
-        let file = OpenOptions::new().write(true).create_new(true).open(&self.path)?;
-        let permissions = match self.target.metadata() {
-            Ok(old) => old.permissions(),
-            Err(_) => file.metadata()?.permissions(),
-        };
-        drop(file);
-        // hyperd makes it anew.
-        fs::remove_file(&self.path)?;
-        Ok(permissions)
-    }
-
-    fn cannot(&self, error: &io::Error) -> Failure {
-        Failure::new(format!(
-            "{} cannot be written: {error}. Nothing is there that was not there before. Next: choose another folder.",
-            self.target.display()
-        ))
     }
 }
 
 impl Drop for Part {
     fn drop(&mut self) {
+        if matches!(self.before, Before::Replaced) {
+            return;
+        }
         remove(&self.path);
+        if let Before::Aside(Some(aside)) = &self.before {
+            // If that fails, it is whole, under the other name.
+            let _ = fs::rename(aside, &self.target);
+        }
     }
+}
+
+/// Whether a folder is one that an export wrote, or empty: any other must not be replaced.
+pub(super) fn is_iceberg(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|entries| {
+        entries.flatten().all(|entry| ["data", "metadata"].iter().any(|name| entry.file_name() == *name))
+    })
+}
+
+fn cannot(target: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!(
+        "{} cannot be written: {error}. Nothing was written. Next: choose another folder.",
+        target.display()
+    ))
 }
 
 /// Whether somebody has a database file open: hyperd holds a lock on it then, whichever hyperd it is.
 pub(super) fn is_open_database(path: &Path) -> bool {
     File::open(path).is_ok_and(|file| matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock)))
-}
-
-#[cfg(any(target_os = "linux", target_vendor = "apple"))]
-fn exchange(path: &Path, target: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, path, CWD, target, RenameFlags::EXCHANGE)?)
-}
-
-/// In three steps. Killed in between, the old folder is whole, under another name.
-#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
-fn exchange(path: &Path, target: &Path) -> io::Result<()> {
-    let mut old = target.as_os_str().to_owned();
-    old.push(".before-export");
-    fs::rename(target, &old)?;
-    fs::rename(path, target).or_else(|error| fs::rename(&old, target).and(Err(error)))?;
-    fs::rename(&old, path)
 }
 
 fn size(path: &Path) -> u64 {
@@ -132,7 +140,8 @@ fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
+        let process =
+            name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse().ok());
         if process.is_some_and(|process| !is_running(process)) {
             remove(&entry.path());
         }
@@ -175,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_takes_the_place_of_another() {
+    fn a_folder_takes_the_place_of_another_when_it_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().canonicalize().unwrap().join("ice");
         fs::create_dir(&target).unwrap();
@@ -183,11 +192,15 @@ mod tests {
 
         let part = Part::new(&target, true).unwrap();
         fs::create_dir(part.path()).unwrap();
+        drop(part);
+        assert!(target.join("old").exists());
+
+        let part = Part::new(&target, true).unwrap();
+        fs::create_dir(part.path()).unwrap();
         fs::write(part.path().join("new"), "new").unwrap();
         part.finish().unwrap();
 
-        let names: Vec<_> =
-            fs::read_dir(&target).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        let names: Vec<_> = fs::read_dir(&target).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(names, ["new"]);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

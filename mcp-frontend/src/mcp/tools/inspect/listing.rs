@@ -10,7 +10,6 @@ use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, Needs};
 use crate::mcp::failure::Failure;
-use crate::mcp::names::shown;
 use crate::mcp::result::{Head, Limits, Page};
 use crate::mcp::state::State;
 use crate::mcp::tables::{Column, Found, Table, columns_on, rows_on};
@@ -119,8 +118,7 @@ async fn one(
 ) -> Result<(Value, Option<usize>), Failure> {
     // A scan waits for its turn as queries do; the catalog is read at once.
     let light = asked.detail == Detail::Columns;
-    let mut lease =
-        state.engine.lease(Needs { database: Some(&found.alias), sql: "", light }, call).await?;
+    let mut lease = state.engine.lease(Needs { database: Some(&found.alias), sql: "", light }, call).await?;
     let columns = columns_on(&mut lease, &found.alias, &found.table).await?;
     let all = columns.len();
     let (columns, end) = fitting(&columns[first.min(all)..], asked.detail, room);
@@ -170,6 +168,9 @@ fn fitting(columns: &[Column], detail: Detail, room: usize) -> (&[Column], usize
 
 fn column(column: &Column) -> Value {
     let mut about = json!({"name": column.name, "type": column.ty});
+    if let Some(comment) = &column.comment {
+        about["comment"] = comment.as_str().into();
+    }
     if !column.nullable {
         about["not_null"] = true.into();
     }
