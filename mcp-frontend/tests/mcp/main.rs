@@ -31,5 +31,6 @@ mod results;
 mod rmcp_client;
 mod serving;
 mod tokens;
+mod toolsets;
 mod watch;
 mod wire;
