@@ -4,6 +4,7 @@
 mod server;
 mod wire;
 
+mod answers;
 mod catalog;
 mod config;
 mod database;
