@@ -23,7 +23,7 @@ ON CONFLICT, QUALIFY or information_schema (use `inspect`); CREATE, DROP and ALT
 cast; unquoted names are lower case; texts compare by code point ('B' < 'a'), ILIKE ignores case; to_char takes dates only. \
 There are GROUP BY ALL, DISTINCT ON, FILTER, * EXCLUDE (c), LATERAL, UPDATE ... FROM, median, percentile_cont(0.9) WITHIN \
 GROUP (ORDER BY x), min_by, approx_count_distinct, try_cast(x AS t), date_trunc, datediff('day', a, b), \
-generate_series(a, b, interval '1 month'), json -> and ->>. The resource hyper://sql says all of it, with examples.";
+generate_series(a, b, interval '1 month'), json -> and ->>. `inspect` with target hyper://sql says all of it, with examples.";
 
 const ANSWERS: &str = "Answers are cut at 200 rows and 24 KB: aggregate in SQL rather than read rows";
 const EXPORTS: &str = ", or `export` the whole result to a file";

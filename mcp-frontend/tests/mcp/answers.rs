@@ -58,6 +58,8 @@ fn every_answer_fits_its_schema() {
     call("inspect", json!({"target": "t"}));
     call("inspect", json!({"target": "t", "detail": "stats"}));
     call("inspect", json!({"target": path("a.csv")}));
+    let guide = call("inspect", json!({"target": "hyper://sql"}));
+    assert!(guide["guide"].as_str().is_some_and(|guide| guide.starts_with("# Hyper's SQL")), "{guide}");
     call("load", json!({"sources": [{"table": "loaded", "path": path("a.csv")}]}));
     call("export", json!({"table": "t", "path": path("t.parquet")}));
     call("export", json!({"sql": "SELECT * FROM t", "path": path("t.csv")}));

@@ -228,7 +228,7 @@ fn shown(picture: Picture, format: Format, path: Option<&Path>) -> Result<Answer
     let mut text = picture.said.clone();
     // Who has the file needs no second copy that few clients can show.
     let inline = if path.is_some() { Format::Png } else { format };
-    let link = path.map(|path| link(path, format));
+    let link = path.map(|path| Link::file(path, media_type(format)));
     if let Some(path) = path {
         text.push_str(&format!(" Written to {}.", path.display()));
     }
@@ -248,29 +248,6 @@ fn shown(picture: Picture, format: Format, path: Option<&Path>) -> Result<Answer
     Ok(Answer { text: Some(text), images, links: link.into_iter().collect(), ..Answer::default() })
 }
 
-fn link(path: &Path, format: Format) -> Link {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Link { uri: file_uri(path), name, media_type: media_type(format) }
-}
-
-/// `file:///a%20b.png`: what is no letter of RFC 3986's paths is percent-encoded.
-fn file_uri(path: &Path) -> String {
-    let mut uri = "file://".to_owned();
-    let text = path.to_string_lossy().replace('\\', "/");
-    if !text.starts_with('/') {
-        uri.push('/');
-    }
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' => {
-                uri.push(char::from(byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
-}
-
 fn media_type(format: Format) -> &'static str {
     match format {
         Format::Png => "image/png",
@@ -281,11 +258,6 @@ fn media_type(format: Format) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_linked_by_its_uri() {
-        assert_eq!(file_uri(Path::new("/tmp/a b/ü.png")), "file:///tmp/a%20b/%C3%BC.png");
-    }
 
     #[test]
     fn a_file_is_written_once() {
