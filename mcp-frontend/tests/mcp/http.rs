@@ -146,22 +146,46 @@ async fn what_is_no_request_of_mcp_is_refused() {
 #[tokio::test]
 async fn a_client_that_goes_away_cancels_its_call() {
     let server = Http::start(&[]);
-    let running = async || {
-        let look = json!({"name": "inspect", "arguments": {}});
-        let seen = reply(modern(&server, "tools/call", look).send().await.expect("an answer")).await;
-        seen["result"]["structuredContent"]["running"].as_array().map_or(0, Vec::len)
-    };
     let call = json!({"name": "query", "arguments": {"sql": LONG}});
     let mut response = modern(&server, "tools/call", call).send().await.expect("it begins");
     let first = response.chunk().await.expect("a stream").expect("progress");
     assert!(String::from_utf8_lossy(&first).contains("notifications/progress"), "{first:?}");
-    assert_eq!(running().await, 1);
+    running_become(&server, 1).await;
 
     drop(response);
 
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while running().await > 0 {
-        assert!(Instant::now() < deadline, "the call still runs");
+    running_become(&server, 0).await;
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_before_it_heard_anything_cancels_its_call() {
+    let server = Http::start(&[]);
+    let call = json!({"name": "query", "arguments": {"sql": LONG}});
+    let mut asked = modern(&server, "tools/call", call).build().expect("a request");
+    // Without a token nothing is said before the answer.
+    let body = String::from_utf8(asked.body().and_then(|body| body.as_bytes()).expect("a body").to_vec());
+    let body = body.expect("UTF-8").replace("\"progressToken\":1,", "").replace(",\"progressToken\":1", "");
+    asked.headers_mut().remove("content-length");
+    *asked.body_mut() = Some(body.into());
+    let asking = tokio::spawn(Client::new().execute(asked));
+    running_become(&server, 1).await;
+
+    asking.abort();
+
+    running_become(&server, 0).await;
+}
+
+/// Waits until so many calls run.
+async fn running_become(server: &Http, wanted: usize) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let look = json!({"name": "inspect", "arguments": {}});
+        let seen = reply(modern(server, "tools/call", look).send().await.expect("an answer")).await;
+        let running = seen["result"]["structuredContent"]["running"].as_array().expect("a list").len();
+        if running == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{running} calls run, not {wanted}: {seen}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
