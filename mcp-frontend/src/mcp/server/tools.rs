@@ -225,7 +225,6 @@ fn or_job(mut schema: Value) -> Value {
     let required =
         schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_else(|| json!([]));
     schema["properties"]["job"] = json!({"type": "string"});
-    schema["properties"]["next"] = json!({"type": "string"});
     schema["anyOf"] = json!([{"required": required}, {"required": ["job"]}]);
     schema
 }
