@@ -262,5 +262,5 @@ pub(crate) async fn rows_on(lease: &mut Lease, table: &Found) -> Option<i64> {
 }
 
 async fn open(state: &Arc<State>, alias: &str, call: &Call) -> Result<Lease, Failure> {
-    state.engine.lease(Needs { database: Some(alias), sql: "", light: true }, call).await
+    state.engine.lease_to_read(Needs { database: Some(alias), sql: "", light: true }, call).await
 }

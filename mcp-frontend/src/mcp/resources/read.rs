@@ -131,8 +131,10 @@ async fn table(state: &Arc<State>, alias: &str, table: &Table, call: &Call) -> R
         .map(|column| json!({"name": column.name, "type": column.ty, "nullable": column.nullable}))
         .collect();
     let name = Found { alias: database.alias.clone(), table: table.clone() }.quoted();
-    let mut lease =
-        state.engine.lease(Needs { database: Some(&database.alias), sql: "", light: false }, call).await?;
+    let mut lease = state
+        .engine
+        .lease_to_read(Needs { database: Some(&database.alias), sql: "", light: false }, call)
+        .await?;
     let (_, counted) = rows(&mut lease, &format!("SELECT count(*) FROM {name}")).await?;
     let (head, sample) = rows(&mut lease, &format!("SELECT * FROM {name} LIMIT {}", SAMPLE.rows)).await?;
     lease.finish().await?;

@@ -119,7 +119,7 @@ async fn read(
     call: &Arc<Call>,
 ) -> Result<(Table, Roles), Failure> {
     let needs = Needs { database: arguments.database.as_deref(), sql: &arguments.sql, light: false };
-    let mut lease = state.engine.lease(needs, call).await?;
+    let mut lease = state.engine.lease_to_read(needs, call).await?;
     if !arguments.inputs.is_empty() {
         lease.soil();
         files::bring(state, &mut lease, &arguments.inputs, call).await?;

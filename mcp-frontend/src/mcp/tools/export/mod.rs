@@ -236,7 +236,7 @@ async fn write(
     let stopped = || Failure::new("The export was stopped. Nothing was written.");
     let needs = Needs { database: plan.database.as_deref(), sql: &plan.sql, light: false };
     let mut lease = tokio::select! {
-        lease = state.engine.lease(needs, &call) => lease?,
+        lease = state.engine.lease_to_read(needs, &call) => lease?,
         () = stop.cancelled() => return Err(stopped()),
     };
     let part = Part::new(&plan.target, plan.format.is_folder())?;

@@ -118,7 +118,8 @@ async fn one(
 ) -> Result<(Value, Option<usize>), Failure> {
     // A scan waits for its turn as queries do; the catalog is read at once.
     let light = asked.detail == Detail::Columns;
-    let mut lease = state.engine.lease(Needs { database: Some(&found.alias), sql: "", light }, call).await?;
+    let mut lease =
+        state.engine.lease_to_read(Needs { database: Some(&found.alias), sql: "", light }, call).await?;
     let columns = columns_on(&mut lease, &found.alias, &found.table).await?;
     let all = columns.len();
     let (columns, end) = fitting(&columns[first.min(all)..], asked.detail, room);
