@@ -3,7 +3,6 @@
 
 mod process;
 mod server;
-mod wire;
 
 mod answers;
 mod catalog;
@@ -16,8 +15,10 @@ mod export;
 mod guide;
 mod hang;
 mod http;
+mod inputs;
 mod inspect;
 mod job;
+mod load;
 mod memory;
 mod paths;
 mod prompts;
@@ -31,3 +32,4 @@ mod rmcp_client;
 mod serving;
 mod tokens;
 mod watch;
+mod wire;

@@ -68,7 +68,7 @@ impl Staging {
             self.swap().await?;
             self.keep()
         };
-        let swapping = self::spawn(swap).await;
+        let swapping = spawn(swap).await;
         swapping.map_err(|error| {
             Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire."))
         })?
