@@ -42,7 +42,8 @@ fn an_input_does_not_hide_a_table() {
     let server = Server::start(&[]);
     server.call("execute", json!({"sql": ["CREATE TABLE t AS SELECT 1 AS a"]})).structured();
 
-    let error = server.call("query", json!({"sql": "SELECT * FROM t", "inputs": {"t": {"data": "a\n2\n"}}})).error();
+    let error =
+        server.call("query", json!({"sql": "SELECT * FROM t", "inputs": {"t": {"data": "a\n2\n"}}})).error();
 
     assert!(error.contains("already"), "{error}");
 }

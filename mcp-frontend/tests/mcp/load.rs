@@ -20,7 +20,10 @@ use crate::server::{Answer, GENEROUS, Server};
 /// A table's rows in the order of its first column.
 #[track_caller]
 fn rows(server: &Server, table: &str) -> Value {
-    server.call("query", json!({"sql": format!("SELECT * FROM {table} ORDER BY 1"), "max_rows": 1000})).rows().clone()
+    server
+        .call("query", json!({"sql": format!("SELECT * FROM {table} ORDER BY 1"), "max_rows": 1000}))
+        .rows()
+        .clone()
 }
 
 #[track_caller]
@@ -40,7 +43,10 @@ fn load_as(server: &Server, table: &str, mut source: Value, rest: Value) -> Answ
 #[track_caller]
 fn columns(answer: &Answer) -> Vec<String> {
     let columns = answer.structured()["tables"][0]["columns"].as_array().unwrap();
-    columns.iter().map(|column| format!("{} {}", column["name"].as_str().unwrap(), column["type"].as_str().unwrap())).collect()
+    columns
+        .iter()
+        .map(|column| format!("{} {}", column["name"].as_str().unwrap(), column["type"].as_str().unwrap()))
+        .collect()
 }
 
 #[track_caller]
@@ -58,7 +64,10 @@ fn file(folder: &TempDir, name: &str, content: impl AsRef<[u8]>) -> String {
 #[track_caller]
 fn left_over(server: &Server) -> Value {
     server
-        .call("execute", json!({"sql": ["SELECT tablename FROM local.pg_catalog.pg_tables WHERE tablename LIKE '%~%'"]}))
+        .call(
+            "execute",
+            json!({"sql": ["SELECT tablename FROM local.pg_catalog.pg_tables WHERE tablename LIKE '%~%'"]}),
+        )
         .structured()["statements"][0]["result"]["rows"]
         .clone()
 }
@@ -112,7 +121,9 @@ fn a_contradiction_in_the_last_line_widens_the_column() {
     assert_eq!(columns(&answer), ["n text", "m numeric(18,1)"]);
     assert!(warnings(&answer).contains("line 50002"), "{}", warnings(&answer));
     assert_eq!(
-        server.call("query", json!({"sql": "SELECT count(*), max(m) FROM n WHERE n = '007' OR n = '49999'"})).rows(),
+        server
+            .call("query", json!({"sql": "SELECT count(*), max(m) FROM n WHERE n = '007' OR n = '49999'"}))
+            .rows(),
         &json!([[2, 49999.0]])
     );
 }
@@ -121,7 +132,8 @@ fn a_contradiction_in_the_last_line_widens_the_column() {
 fn quotes_in_the_middle_of_a_field_are_what_they_are() {
     let server = Server::start(&[]);
 
-    let answer = load(&server, "pipes", json!({"data": "id,name\n1,5\" pipe\n2,a\"b\"c\n\n3,7\"\n", "format": "csv"}));
+    let answer =
+        load(&server, "pipes", json!({"data": "id,name\n1,5\" pipe\n2,a\"b\"c\n\n3,7\"\n", "format": "csv"}));
 
     assert_eq!(answer.structured()["tables"][0]["rows"], json!(3));
     assert_eq!(rows(&server, "pipes"), json!([[1, "5\" pipe"], [2, "a\"b\"c"], [3, "7\""]]));
@@ -132,8 +144,10 @@ fn encodings_and_gzip_are_seen_through() {
     use std::io::Write;
     let server = Server::start(&[]);
     let folder = tempfile::tempdir().unwrap();
-    let utf16: Vec<u8> =
-        std::iter::once(0xfeff).chain("name,n\r\nhéé,1\r\n".encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let utf16: Vec<u8> = std::iter::once(0xfeff)
+        .chain("name,n\r\nhéé,1\r\n".encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all("name,n\nhéé,1\n".as_bytes()).unwrap();
     let gzip = gzip.finish().unwrap();
@@ -197,7 +211,10 @@ fn json_keeps_numbers_nested_values_and_late_members() {
     load(&server, "lines", json!({"path": lines})).structured();
     load(&server, "given", json!({"data": [{"a": 1, "b": true}, {"a": 2.5, "b": null}]})).structured();
 
-    assert_eq!(columns(&nested), ["id bigint", "price numeric(38,2)", "tags json", "at timestamp", "zip text"]);
+    assert_eq!(
+        columns(&nested),
+        ["id bigint", "price numeric(38,2)", "tags json", "at timestamp", "zip text"]
+    );
     assert_eq!(
         rows(&server, "nested"),
         json!([
@@ -229,7 +246,10 @@ fn parquet_and_iceberg_are_what_hyperd_wrote() {
     let from_iceberg = load(&server, "i", json!({"path": iceberg}));
 
     let expected = ["a integer", "b text", "c numeric(18,2)", "d date"];
-    assert_eq!((columns(&from_parquet), columns(&from_iceberg)), (expected.map(str::to_owned).to_vec(), expected.map(str::to_owned).to_vec()));
+    assert_eq!(
+        (columns(&from_parquet), columns(&from_iceberg)),
+        (expected.map(str::to_owned).to_vec(), expected.map(str::to_owned).to_vec())
+    );
     assert_eq!(rows(&server, "p"), json!([[1, "x", 2.50, "2024-01-02"]]));
     assert_eq!(rows(&server, "i"), rows(&server, "p"));
 }
@@ -237,7 +257,8 @@ fn parquet_and_iceberg_are_what_hyperd_wrote() {
 /// What pandas and others write, and hyperd does not read.
 fn wide_batch() -> RecordBatch {
     let dictionary: DictionaryArray<Int32Type> = vec![Some("red"), None, Some("red")].into_iter().collect();
-    let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![])]);
+    let list =
+        ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None, Some(vec![])]);
     let columns: [(&str, ArrayRef); 5] = [
         ("id", Arc::new(Int64Array::from(vec![1, 2, 3]))),
         ("large", Arc::new(LargeStringArray::from(vec![Some("é"), None, Some("")]))),
@@ -249,7 +270,11 @@ fn wide_batch() -> RecordBatch {
 }
 
 fn wide_rows() -> Value {
-    json!([[1, "é", "red", "18446744073709551615", [1, null]], [2, null, null, null, null], [3, "", "red", 0, []]])
+    json!([
+        [1, "é", "red", "18446744073709551615", [1, null]],
+        [2, null, null, null, null],
+        [3, "", "red", 0, []]
+    ])
 }
 
 #[test]
@@ -268,7 +293,10 @@ fn compressed_arrow_with_dictionaries_and_lists_is_read() {
 
         let answer = load_as(&server, "wide", json!({"path": path}), json!({"mode": "replace"}));
 
-        assert_eq!(columns(&answer), ["id bigint", "large text", "colour text", "big numeric(20,0)", "list json"]);
+        assert_eq!(
+            columns(&answer),
+            ["id bigint", "large text", "colour text", "big numeric(20,0)", "list json"]
+        );
         assert_eq!(rows(&server, "wide"), wide_rows(), "{compression:?}");
     }
 }
@@ -281,7 +309,8 @@ fn plain_arrow_files_and_streams_are_read_by_hyperd_itself() {
         ("name", Arc::new(StringArray::from(vec![Some("a"), None]))),
         ("at", Arc::new(TimestampMicrosecondArray::from(vec![Some(1_700_000_000_123_456), None]))),
     ];
-    let batch = RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
+    let batch =
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, array)| (name, array, true))).unwrap();
     let (stream, file) = (folder.path().join("s.arrows"), folder.path().join("f.arrow"));
     let mut writer = StreamWriter::try_new(fs::File::create(&stream).unwrap(), &batch.schema()).unwrap();
     writer.write(&batch).unwrap();
@@ -397,7 +426,8 @@ fn append_goes_by_name_and_by_the_types_of_the_table() {
 
     load_as(&server, "t", json!({"data": "code,id\n0012,2\n"}), json!({"mode": "append"})).structured();
     let surplus = load_as(&server, "t", json!({"data": "id,cod\n3,x\n"}), json!({"mode": "append"})).error();
-    let rounded = load_as(&server, "t", json!({"data": "id,amount\n4,1.255\n"}), json!({"mode": "append"})).error();
+    let rounded =
+        load_as(&server, "t", json!({"data": "id,amount\n4,1.255\n"}), json!({"mode": "append"})).error();
 
     assert!(surplus.contains("Did you mean \"code\"?"), "{surplus}");
     assert!(rounded.contains("line 2") && rounded.contains("1.255"), "{rounded}");
@@ -422,7 +452,8 @@ fn merge_updates_what_has_the_key_and_inserts_the_rest() {
 
     let answer =
         load_as(&server, "t", json!({"data": "day,id,n\n2024-01-01,2,21\n2024-01-02,2,30\n"}), how.clone());
-    let twice = load_as(&server, "t", json!({"data": "id,day\n5,2024-01-01\n5,2024-01-01\n"}), how.clone()).error();
+    let twice =
+        load_as(&server, "t", json!({"data": "id,day\n5,2024-01-01\n5,2024-01-01\n"}), how.clone()).error();
     let without = load_as(&server, "t", json!({"data": "id,day\n,2024-01-01\n"}), how.clone()).error();
     let unknown = load_as(&server, "t", json!({"data": "id,dya\n1,2024-01-01\n"}), how).error();
 
@@ -450,7 +481,8 @@ fn several_sources_are_loaded_and_each_failure_is_told() {
 
     let answer = server.call("load", json!({"sources": sources}));
 
-    let tables: Vec<_> = answer.structured()["tables"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
+    let tables: Vec<_> =
+        answer.structured()["tables"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
     let failures: Vec<_> =
         answer.structured()["failures"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
     assert_eq!((tables, failures), (vec![json!("a"), json!("c")], vec![json!("b"), json!("d")]));
@@ -466,12 +498,19 @@ fn a_failed_load_leaves_the_table_as_it_was_in_every_mode() {
     load(&server, "t", json!({"data": "a,b\n1,x\n"})).structured();
     let path = file(&folder, "bad.csv", "a,b\n2,y\n3,z\nfour,w\n");
 
-    for (table, mode) in
-        [("t", json!({"mode": "replace"})), ("t", json!({"mode": "append"})), ("t", json!({"mode": "merge", "key": ["a"]})), ("new", json!({}))]
-    {
-        let error = load_as(&server, table, json!({"path": path, "schema": {"a": "integer"}}), mode.clone()).error();
+    for (table, mode) in [
+        ("t", json!({"mode": "replace"})),
+        ("t", json!({"mode": "append"})),
+        ("t", json!({"mode": "merge", "key": ["a"]})),
+        ("new", json!({})),
+    ] {
+        let error =
+            load_as(&server, table, json!({"path": path, "schema": {"a": "integer"}}), mode.clone()).error();
 
-        assert!(error.contains("bad.csv") && error.contains("line:4") && error.contains("{\"a\": \"text\"}"), "{error}");
+        assert!(
+            error.contains("bad.csv") && error.contains("line:4") && error.contains("{\"a\": \"text\"}"),
+            "{error}"
+        );
         assert_eq!(rows(&server, "t"), json!([[1, "x"]]), "{mode}");
     }
     assert!(server.call("query", json!({"sql": "SELECT * FROM new"})).is_error());
@@ -485,9 +524,12 @@ fn a_canceled_load_leaves_the_table_as_it_was_in_every_mode() {
     // It takes minutes, unless it is canceled.
     let sql = "SELECT (x + y) % 7 AS a FROM generate_series(1, 200000) AS xs(x), generate_series(1, 200000) AS ys(y)";
 
-    for (table, rest) in
-        [("t", json!({"mode": "replace"})), ("t", json!({"mode": "append"})), ("t", json!({"mode": "merge", "key": ["a"]})), ("new", json!({}))]
-    {
+    for (table, rest) in [
+        ("t", json!({"mode": "replace"})),
+        ("t", json!({"mode": "append"})),
+        ("t", json!({"mode": "merge", "key": ["a"]})),
+        ("new", json!({})),
+    ] {
         let mut arguments = rest.clone();
         arguments["sources"] = json!([{"table": table, "sql": sql, "schema": {"a": "integer"}}]);
         let pending = server.send(
@@ -585,9 +627,18 @@ fn files_outside_the_allowed_folders_are_refused() {
     let server = Server::start(&["--allow-dir", inside.path().to_str().unwrap()]);
     let secret = file(&outside, "secret.csv", "a\n1\n");
     std::os::unix::fs::symlink(&secret, inside.path().join("link.csv")).unwrap();
-    let climbing = format!("{}/../{}/secret.csv", inside.path().display(), outside.path().file_name().unwrap().to_str().unwrap());
+    let climbing = format!(
+        "{}/../{}/secret.csv",
+        inside.path().display(),
+        outside.path().file_name().unwrap().to_str().unwrap()
+    );
 
-    for path in [secret, climbing, inside.path().join("link.csv").display().to_string(), inside.path().join("*.csv").display().to_string()] {
+    for path in [
+        secret,
+        climbing,
+        inside.path().join("link.csv").display().to_string(),
+        inside.path().join("*.csv").display().to_string(),
+    ] {
         let error = load(&server, "t", json!({"path": path})).error();
         assert!(error.contains("outside"), "{path}: {error}");
     }
@@ -601,7 +652,9 @@ fn of_many_that_create_a_table_one_does_and_all_appends_arrive() {
     let server = Server::start(&[]);
     let at_once = |mode: &str| {
         let calls: Vec<_> = (0..8)
-            .map(|n| server.begin("load", json!({"sources": [{"table": "t", "data": [{"n": n}]}], "mode": mode})))
+            .map(|n| {
+                server.begin("load", json!({"sources": [{"table": "t", "data": [{"n": n}]}], "mode": mode}))
+            })
             .collect();
         calls.into_iter().filter(|call| !server.wait(*call, GENEROUS).is_error()).count()
     };
