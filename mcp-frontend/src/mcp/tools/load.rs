@@ -83,7 +83,7 @@ pub(super) fn definition() -> Definition {
                         "properties": {
                             "table": {"type": "string"},
                             "path": {"type": "string", "description": "File, or several: /dir/*.csv"},
-                            "data": {"description": "CSV or JSON text, or an array of objects", "type": ["string", "array", "object"]},
+                            "data": {"description": "CSV or JSON text, or an array of objects"},
                             "sql": {"type": "string", "description": "SELECT over tables"},
                             "format": {"enum": ["csv", "json", "parquet", "arrow", "iceberg", "hyper"], "description": "Default: by name and content; json takes JSON lines too"},
                             "schema": {"type": "object", "additionalProperties": {"type": "string"}, "description": "{\"zip\": \"text\", \"price\": \"numeric(18,2)\"}"},
