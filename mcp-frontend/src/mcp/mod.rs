@@ -69,7 +69,8 @@ pub(crate) fn run(arguments: &McpArguments) -> Exit {
 async fn serve(arguments: &McpArguments) -> Exit {
     let state = match state(arguments) {
         Ok(state) => state,
-        Err(failure) => return complain(failure.text(), Exit::NoHyperd),
+        // A folder that is not there, or no place for scratch files; without a hyperd there still is a server.
+        Err(failure) => return complain(failure.text(), Exit::Usage),
     };
     end_on_signals(&state.ending);
     let warming = state.engine.clone();

@@ -4,6 +4,7 @@
 mod process;
 mod server;
 
+mod answers;
 mod catalog;
 mod chart;
 mod config;

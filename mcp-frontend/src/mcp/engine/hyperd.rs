@@ -25,6 +25,9 @@ const LOGIN: Duration = Duration::from_secs(5);
 pub(crate) enum Hyperd {
     #[cfg(unix)]
     Shared(SharedHyperd),
+    /// None can be shared, for this reason: there is no folder for what programs share it by. Whoever calls is told.
+    #[cfg(unix)]
+    Nowhere(Failure),
     Private(Private),
 }
 
@@ -57,7 +60,7 @@ impl Hyperd {
     pub(super) fn new(kind: &Kind, scratch: PathBuf) -> Result<Self, Failure> {
         match kind {
             #[cfg(unix)]
-            Kind::Shared => shared(),
+            Kind::Shared => Ok(shared().unwrap_or_else(|why| Self::Nowhere(unavailable(why.text())))),
             #[cfg(not(unix))]
             Kind::Shared => Ok(Self::Private(Private::new(Vec::new()))),
             Kind::Private => Ok(Self::Private(Private::new(Vec::new()))),
@@ -77,6 +80,8 @@ impl Hyperd {
                 Err(ConnectError::Client(error)) => Err(unavailable(&with_causes(&error))),
                 Err(error) => Err(unavailable(&with_causes(&error))),
             },
+            #[cfg(unix)]
+            Self::Nowhere(why) => Err(why.clone()),
             Self::Private(private) => private.connect().await,
         }
     }
@@ -89,6 +94,8 @@ impl Hyperd {
                 Ok(in_use) => Ok(Hold::Shared(in_use)),
                 Err(error) => Err(unavailable(&with_causes(&error))),
             },
+            #[cfg(unix)]
+            Self::Nowhere(why) => Err(why.clone()),
             Self::Private(private) => private.hold().await,
         }
     }
@@ -108,6 +115,8 @@ impl Hyperd {
                 }
                 answering
             }
+            #[cfg(unix)]
+            Self::Nowhere(_) => true,
             Self::Private(private) => private.is_answering(limit).await,
         }
     }

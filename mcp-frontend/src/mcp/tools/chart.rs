@@ -60,7 +60,7 @@ pub(super) fn definition() -> Definition {
                 "sql": {"type": "string"},
                 "kind": {"enum": ["bar", "line", "scatter", "histogram"]},
                 "x": {"type": "string", "description": "Column"},
-                "y": {"type": ["string", "array"], "items": {"type": "string"}},
+                "y": {"type": "array", "items": {"type": "string"}},
                 "series": {"type": "string"},
                 "inputs": {"type": "object", "description": "As in `query`: {name: {path|data}}", "additionalProperties": {"type": "object"}},
                 "database": {"type": "string"},

@@ -54,7 +54,7 @@ pub(super) fn definition() -> Definition {
             "type": "object",
             "properties": {
                 "sql": {"type": "string"},
-                "params": {"type": "array", "description": "Values of $1, $2 ...", "items": {"type": ["string", "number", "boolean", "null"]}},
+                "params": {"type": "array", "description": "Values of $1, $2 ..., as text", "items": {"type": "string"}},
                 "inputs": inputs_schema(),
                 "database": {"type": "string", "description": "Alias"},
                 "max_rows": {"type": "integer", "default": 200, "minimum": 0, "maximum": 10000},

@@ -16,6 +16,7 @@ use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::names::is_pattern;
+use crate::mcp::resources::GUIDE;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, all, find, near_tables, tables};
 use listing::{Asked, Detail};
@@ -35,7 +36,8 @@ pub(super) fn definition() -> Definition {
         name: "inspect",
         title: "Inspect",
         description: "What there is. Without arguments, at once: databases, their first tables, engine, running calls, limits. \
-            target: a table, a pattern with * or % (sales.*), a database alias, or a data file's path. detail: names, \
+            target: a table, a pattern with * or % (sales.*), a database alias, a data file's path, or hyper://sql (the guide \
+            to Hyper's SQL). detail: names, \
             columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; one scan).",
         hints: Hints::Reads,
         input: json!({
@@ -66,6 +68,10 @@ pub(super) async fn run(
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
     let Arguments { target, database, detail, limit, cursor } = arguments;
+    if target.as_deref() == Some("hyper://sql") {
+        // Models seldom read resources.
+        return Ok(Answer { text: Some(GUIDE.to_owned()), ..Answer::json(json!({"guide": GUIDE})) });
+    }
     let found = match (&target, &database) {
         (None, None) if detail.is_none() && cursor.is_none() => return Ok(overview::overview(state).await),
         (None, None) => all(state, call).await,
