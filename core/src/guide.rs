@@ -2,7 +2,8 @@
 //!
 //! A runtime carries bytes, reads a clock and waits. It decides nothing: what to send, what an answer means, when to
 //! give up and whose fault it is come out of the session. That makes it short: the project's tests drive it over
-//! async-std and over smol with the same 200 lines, which pass the same conformance suite as its clients.
+//! async-std and over smol with the same driver. It is less than 200 lines of code, with its traits and the two functions
+//! that it needs of an executor, and passes the same conformance suite as the project's clients.
 //!
 //! # What it holds
 //!

@@ -3,6 +3,7 @@
 //! `cargo test -p hyperwire-tests --test conformance` runs it; names are runtime, socket, server, scenario, so that
 //! `-- tokio`, `-- ::unix::hyperd::` or `-- reading_never_waits` runs a part.
 
+mod driven;
 #[cfg(unix)]
 mod embedded;
 mod mio;
