@@ -214,7 +214,8 @@
 //! `tests/src/conformance` has a trait of a dozen blocking methods. Implement it, add the runtime to the list in
 //! `tests/tests/conformance/main.rs`, and every scenario runs against it, over TCP and Unix sockets, against a scripted
 //! server and the real hyperd. `tests/tests/conformance/embedded` is a runtime that was added so, and worth reading
-//! beside this page: it cancels, it opens connections, and its futures may be dropped.
+//! beside this page: it cancels, it opens connections, and its futures may be dropped. `simulated.rs` beside it is one
+//! without sockets and without a clock: there the same scenarios run on virtual time, over a network that a seed makes up.
 //!
 //! [`InBuf`]: crate::buffer::InBuf
 //! [`OutBuf`]: crate::buffer::OutBuf

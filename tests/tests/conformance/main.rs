@@ -7,11 +7,13 @@ mod driven;
 #[cfg(unix)]
 mod embedded;
 mod mio;
+mod simulated;
 mod tokio;
 
 #[cfg(unix)]
 use crate::embedded::{AsyncStd, Embedded, Smol};
 use crate::mio::Mio;
+use crate::simulated::Simulated;
 use crate::tokio::Tokio;
 use hyperwire_tests::conformance::{Blocking, Runtime, cases};
 use libtest_mimic::{Arguments, Trial};
@@ -26,6 +28,7 @@ const RUNTIMES: &[&dyn Runtime] = &[
     &Embedded::<AsyncStd>::NEW,
     #[cfg(unix)]
     &Embedded::<Smol>::NEW,
+    &Simulated,
 ];
 
 fn main() {
