@@ -5,19 +5,23 @@ use std::fmt::Write as _;
 use hyperwire_tokio::Error;
 use hyperwire_tokio::core::session::ServerError;
 
+use super::advice::{Refusal, advice};
+
 /// A call that did not do what it was asked. The text says what happened, whose fault it is, and what to do next.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     text: String,
     /// Hyper's SQLSTATE, if it was Hyper.
     pub(crate) sqlstate: Option<String>,
+    /// Hyper's message, and where it points at in the statement, in characters from 1.
+    pub(crate) said: Option<(String, Option<usize>)>,
     /// The session cannot be used any more.
     pub(crate) session_lost: bool,
 }
 
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), sqlstate: None, session_lost: false }
+        Self { text: text.into(), sqlstate: None, said: None, session_lost: false }
     }
 
     /// What became of a statement, with the place in `sql` that Hyper points at.
@@ -26,6 +30,7 @@ impl Failure {
             Some(server) => Self {
                 text: server_text(server, sql),
                 sqlstate: Some(server.code().as_str().to_owned()),
+                said: Some((server.message().to_owned(), server.position())),
                 session_lost: error.is_session_lost(),
             },
             None if error.is_session_lost() => Self {
@@ -35,6 +40,7 @@ impl Failure {
                     crate::connection::with_causes(error)
                 ),
                 sqlstate: None,
+                said: None,
                 session_lost: true,
             },
             None => Self::new(crate::connection::with_causes(error)),
@@ -84,27 +90,14 @@ fn server_text(error: &ServerError, sql: &str) -> String {
     if let Some(hint) = error.hint() {
         let _ = write!(text, "\nHint: {hint}");
     }
-    if let Some(advice) = advice(error.code().as_str()) {
+    let code = error.code();
+    let refusal =
+        Refusal { sqlstate: code.as_str(), message: error.message(), sql, position: error.position() };
+    if let Some(advice) = advice(refusal) {
         text.push('\n');
         text.push_str(advice);
     }
     text
-}
-
-/// What to do next, where the server's own words do not say it.
-fn advice(sqlstate: &str) -> Option<&'static str> {
-    Some(match sqlstate {
-        "0A000" => {
-            "Next: Hyper lacks this; rewrite it. One statement a string, no savepoints, views or UPDATE ... FROM."
-        }
-        "25006" => "Next: the database is attached read-only; attach it with mode readwrite to change it.",
-        "42501" => "Next: use a path inside the allowed folders.",
-        "53S03" => "Next: aggregate or filter more; the statement needs more memory than it may have.",
-        "55006" => "Next: another program has the file open; close it there, or work on a copy.",
-        "57014" => "The statement was canceled and had no effect.",
-        "58P01" => "Next: give an absolute path of a file that exists.",
-        _ => return None,
-    })
 }
 
 struct Place {

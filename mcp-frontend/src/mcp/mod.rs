@@ -1,45 +1,56 @@
 //! SQL on Hyper for language models, over the Model Context Protocol.
 
+mod advice;
 mod answer;
+mod bookkeeping;
 mod call;
+mod calls;
 mod changes;
+mod chart;
+mod config;
 mod engine;
 mod failure;
 mod files;
+mod http;
 mod instructions;
 mod jobs;
+mod missing;
+mod names;
+mod overview;
 mod paths;
 mod persistent;
+mod prompts;
 mod read_only;
+mod resources;
 mod result;
 mod server;
 mod state;
 mod stdio;
 mod tables;
 mod tools;
+mod watching;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use rmcp::ServiceExt;
-use rmcp::transport::io::stdio_pipes;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
-use crate::args::McpArguments;
+use crate::args::{McpArguments, McpCommand};
 use crate::exit::Exit;
 use engine::{Engine, Hyperd};
 use failure::Failure;
-use server::Server;
 use state::{Options, State};
 
-/// How long calls that are about to answer may still do so when the input has ended.
-const LAST_WORDS: Duration = Duration::from_millis(250);
 /// How long hyperd may take to stop what was running. The client waits for this process.
 const LAST_DEEDS: Duration = Duration::from_millis(400);
 
-/// Serves until the client goes away.
+/// Serves until the client goes away, or says how to make it come.
 pub(crate) fn run(arguments: &McpArguments) -> Exit {
+    if let Some(McpCommand::Config { client, arguments }) = &arguments.command {
+        return config::run(*client, arguments);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -62,32 +73,18 @@ async fn serve(arguments: &McpArguments) -> Exit {
         // Whoever calls next is told why.
         let _ = warming.warm_up().await;
     });
-    let input_ended = CancellationToken::new();
-    let (input, output) = stdio_pipes();
-    let serving = Server(state.clone()).serve((stdio::Input::new(input, input_ended.clone()), output));
-    let running = tokio::select! {
-        running = serving => running,
-        () = state.ending.cancelled() => return Exit::Success,
-    };
-    let exit = match running {
-        Ok(running) => {
-            let waiting = running.waiting();
-            tokio::pin!(waiting);
-            tokio::select! {
-                _ = &mut waiting => {}
-                () = state.ending.cancelled() => {}
-                () = input_ended.cancelled() => drop(timeout(LAST_WORDS, &mut waiting).await),
-            }
-            Exit::Success
-        }
-        // The client left, or spoke no MCP.
-        Err(_) if input_ended.is_cancelled() => Exit::Success,
-        Err(error) => complain(&format!("the client did not begin as MCP demands: {error}"), Exit::Usage),
+    let exit = match arguments.http {
+        Some(address) => http::serve(&state, address).await,
+        None => stdio::serve(&state).await,
     };
     state.ending.cancel();
+    state.work.close();
     // Calls end by themselves now, which drops their leases.
-    sleep(Duration::from_millis(20)).await;
-    let _ = timeout(LAST_DEEDS, state.engine.settled()).await;
+    let ended = async {
+        state.work.wait().await;
+        state.engine.settled().await;
+    };
+    let _ = timeout(LAST_DEEDS, ended).await;
     exit
 }
 
@@ -106,12 +103,20 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
             soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
             toolsets: arguments.toolsets.clone(),
             export_dir: arguments.export_dir.clone(),
+            content: arguments.content,
         },
         paths: paths::Paths::new(&arguments.allow_dir)?,
         changes: changes::Changes::default(),
         engine,
         parking: result::Parking::default(),
         jobs: jobs::Jobs::default(),
+        bookkeeping: bookkeeping::Bookkeeping::default(),
+        watches: watching::Watches::default(),
+        calls: calls::Calls::default(),
+        tasks: server::Tasks::default(),
+        exports: resources::Exports::default(),
+        work: TaskTracker::new(),
+        overview: overview::Overview::default(),
         ending: CancellationToken::new(),
     }))
 }

@@ -5,13 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use super::bookkeeping::Bookkeeping;
+use super::calls::Calls;
 use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
+use super::overview::Overview;
 use super::paths::Paths;
+use super::resources::Exports;
 use super::result::Parking;
-use crate::args::Toolset;
+use super::server::Tasks;
+use super::watching::Watches;
+use crate::args::{ContentKind, Toolset};
 
 /// How the server was started.
 #[derive(Clone, Debug)]
@@ -23,6 +30,8 @@ pub(crate) struct Options {
     pub(crate) toolsets: Vec<Toolset>,
     /// Where a read-only server may export to.
     pub(crate) export_dir: Option<PathBuf>,
+    /// What answers consist of.
+    pub(crate) content: ContentKind,
 }
 
 /// The server's one state.
@@ -33,6 +42,16 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,
     pub(crate) jobs: Jobs,
+    pub(crate) bookkeeping: Bookkeeping,
+    pub(crate) watches: Watches,
+    pub(crate) calls: Calls,
+    /// Jobs that clients know as tasks.
+    pub(crate) tasks: Tasks,
+    /// Files that were written for the client.
+    pub(crate) exports: Exports,
+    /// Calls that run, whether or not somebody still waits for them.
+    pub(crate) work: TaskTracker,
+    pub(crate) overview: Overview,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
 }

@@ -4,7 +4,7 @@ mod admission;
 pub(crate) mod databases;
 mod hyperd;
 mod lease;
-mod scratch;
+pub(crate) mod scratch;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -116,6 +116,15 @@ impl Engine {
     pub(crate) async fn settled(&self) {
         self.endings.close();
         self.endings.wait().await;
+    }
+
+    /// Runs work that holds a lease and has to tidy up when it is told to stop: the server waits a little for it when it
+    /// ends.
+    pub(crate) fn see_to<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.endings.spawn(work)
     }
 
     pub(crate) fn is_private(&self) -> bool {

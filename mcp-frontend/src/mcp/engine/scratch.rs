@@ -22,8 +22,11 @@ impl Scratch {
         let place = std::env::temp_dir().canonicalize()?;
         sweep(&place);
         let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(place)?;
-        let lock = File::create(folder.path().join(LOCK))?;
+        // Locked under another name: who sweeps takes one that is not locked yet for a dead server's.
+        let unlocked = folder.path().join("unlocked");
+        let lock = File::create(&unlocked)?;
         lock.lock()?;
+        fs::rename(unlocked, folder.path().join(LOCK))?;
         Ok(Self { folder, _lock: lock })
     }
 
@@ -49,7 +52,7 @@ fn sweep(place: &Path) {
 }
 
 /// A server that has just made its folder has no lock in it yet.
-fn is_abandoned(folder: &Path) -> bool {
+pub(crate) fn is_abandoned(folder: &Path) -> bool {
     File::open(folder.join(LOCK)).is_ok_and(|lock| lock.try_lock().is_ok())
 }
 

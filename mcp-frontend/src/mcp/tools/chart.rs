@@ -1,35 +1,304 @@
-//! `chart`: not built yet.
+//! `chart`: a picture of a result.
 
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
+use super::arguments::Seconds;
 use super::{Definition, Hints};
-use crate::mcp::answer::Answer;
+use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
+use crate::mcp::changes::Change;
+use crate::mcp::chart::{self, Asked, Format, Kind, Meaning, Names, Options, Picture, Roles, Table};
+use crate::mcp::engine::{Lease, Needs};
 use crate::mcp::failure::Failure;
+use crate::mcp::files::{self, Input};
+use crate::mcp::read_only;
 use crate::mcp::state::State;
+
+/// Pictures that are drawn at once: each has the processor and some ten megabytes for itself.
+static DRAWING: Semaphore = Semaphore::const_new(2);
+/// Bytes of a picture that are sent in an answer; clients refuse more.
+const MOST_SENT: usize = 1 << 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    sql: String,
+    kind: Kind,
+    x: Option<String>,
+    y: Option<Names>,
+    series: Option<String>,
+    #[serde(default)]
+    inputs: BTreeMap<String, Input>,
+    database: Option<String>,
+    #[serde(default)]
+    options: Options,
+    path: Option<String>,
+    #[serde(default)]
+    overwrite: bool,
+    timeout_s: Option<Seconds>,
+}
 
 pub(super) fn definition() -> Definition {
     Definition {
         name: "chart",
         title: "Chart",
-        description: "Not built.",
-        hints: Hints::Reads,
-        input: json!({"type": "object", "properties": {}, "additionalProperties": false}),
+        description: "Draw the rows of a SELECT as a picture. Aggregate, sort and limit in SQL: rows are drawn as they \
+            are. x, y and series default to what the column types suggest; several y or a series column give a legend. \
+            `inputs` draws files directly. `path` also saves the picture (needed for format svg in most clients).",
+        hints: Hints::Adds,
+        input: json!({
+            "type": "object",
+            "properties": {
+                "sql": {"type": "string"},
+                "kind": {"enum": ["bar", "line", "scatter", "histogram"]},
+                "x": {"type": "string", "description": "Column"},
+                "y": {"type": ["string", "array"], "items": {"type": "string"}},
+                "series": {"type": "string"},
+                "inputs": files::inputs_schema(),
+                "database": {"type": "string"},
+                "options": chart::schema(),
+                "path": {"type": "string"},
+                "overwrite": {"type": "boolean", "default": false},
+                "timeout_s": {"type": "number"}
+            },
+            "required": ["sql", "kind"],
+            "additionalProperties": false
+        }),
         output: None,
     }
 }
 
 pub(super) async fn run(
-    _state: &Arc<State>,
-    _arguments: Arguments,
-    _call: &Arc<Call>,
+    state: &Arc<State>,
+    arguments: Arguments,
+    call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
-    Err(Failure::new("not built"))
+    let limit = arguments.timeout_s.map(|seconds| seconds.0);
+    call.bounded(limit, answer(state, arguments, call)).await
+}
+
+async fn answer(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> Result<Answer, Failure> {
+    arguments.options.check(arguments.kind)?;
+    let format = format(&arguments)?;
+    let path = place(state, &arguments)?;
+    let (table, roles) = read(state, &arguments, call).await?;
+    call.progress.doing("drawing");
+    // Nobody closes it.
+    let turn = DRAWING.acquire().await;
+    let (kind, options, overwrite) = (arguments.kind, arguments.options, arguments.overwrite);
+    let drawing = spawn_blocking(move || {
+        let picture = chart::draw(kind, &table, &roles, &options)?;
+        if let Some(path) = &path {
+            write(path, picture.file(format), overwrite)?;
+        }
+        Ok::<_, Failure>((picture, path))
+    });
+    let drawn = drawing.await;
+    drop(turn);
+    let (picture, path) = drawn.map_err(|error| {
+        Failure::new(format!("The chart could not be drawn: {error}. This is a defect of hyperwire."))
+    })??;
+    if path.is_some() {
+        state.changes.tell(Change::Results);
+    }
+    shown(picture, format, path.as_deref())
+}
+
+/// The rows to draw, and what their columns are drawn as.
+async fn read(
+    state: &Arc<State>,
+    arguments: &Arguments,
+    call: &Arc<Call>,
+) -> Result<(Table, Roles), Failure> {
+    let needs = Needs { database: arguments.database.as_deref(), sql: &arguments.sql, light: false };
+    let mut lease = state.engine.lease(needs, call).await?;
+    if !arguments.inputs.is_empty() {
+        lease.soil();
+        files::bring(state, &mut lease, &arguments.inputs, call).await?;
+    }
+    call.progress.doing("running");
+    let outcome = rows(&mut lease, arguments, call).await;
+    if let Err(failure) = &outcome
+        && failure.session_lost
+    {
+        lease.report_lost();
+    }
+    // Dropped, it has hyperd stop what is still running, which nobody here waits for.
+    if outcome.is_ok() {
+        let _ = lease.finish().await;
+    }
+    outcome
+}
+
+async fn rows(lease: &mut Lease, arguments: &Arguments, call: &Call) -> Result<(Table, Roles), Failure> {
+    let kind = arguments.kind;
+    let mut rows = read_only::query(lease, &arguments.sql, &[]).await?;
+    let columns = rows.columns().ok_or_else(|| {
+        Failure::new("This statement returns no rows. Next: pass a SELECT, and changes to `execute`.")
+    })?;
+    let described: Vec<(&str, Meaning)> =
+        columns.iter().map(|column| (column.name(), Meaning::of(column))).collect();
+    let asked = Asked {
+        x: arguments.x.as_deref(),
+        y: arguments.y.as_ref(),
+        series: arguments.series.as_deref(),
+        labels: arguments.options.labels.as_ref(),
+    };
+    let roles = Roles::choose(kind, &described, &asked)?;
+    let places = roles.places();
+    let roles = roles.among(&places);
+    let mut table = Table::new(columns, places, chart::most_rows(kind));
+    while let Some(row) = rows.next().await.map_err(|error| Failure::of_statement(&error, &arguments.sql))? {
+        table.push(&row);
+        chart::check_rows(kind, table.rows())?;
+        call.progress.set_rows(table.rows() as u64);
+    }
+    Ok((table, roles))
+}
+
+/// What the file is, by what was asked for or by its name.
+fn format(arguments: &Arguments) -> Result<Format, Failure> {
+    let ending = arguments.path.as_deref().and_then(|path| Path::new(path).extension()?.to_str());
+    let named = match ending.map(str::to_ascii_lowercase).as_deref() {
+        Some("png") => Some(Format::Png),
+        Some("svg") => Some(Format::Svg),
+        _ => None,
+    };
+    match (arguments.options.format, named) {
+        (Some(asked), Some(named)) if asked != named => Err(Failure::new(
+            "The ending of `path` and options.format say different things. Nothing was run.",
+        )),
+        (asked, named) => Ok(asked.or(named).unwrap_or_default()),
+    }
+}
+
+/// Where the picture may be written to.
+fn place(state: &State, arguments: &Arguments) -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = &arguments.path else { return Ok(None) };
+    let place = state.paths.to_write(path, arguments.overwrite)?;
+    if !state.options.read_only {
+        return Ok(Some(place));
+    }
+    let folder = state.options.export_dir.as_deref().and_then(|folder| folder.canonicalize().ok());
+    match folder {
+        Some(folder) if place.starts_with(&folder) => Ok(Some(place)),
+        Some(folder) => Err(Failure::new(format!(
+            "This server is read-only and writes files to {} alone. Next: choose a path in it, or leave out `path`.",
+            folder.display()
+        ))),
+        None => Err(Failure::new(
+            "This server is read-only and writes no files. Next: leave out `path`; the picture comes in the answer.",
+        )),
+    }
+}
+
+/// Writes a file whole or not at all, and none that is there already unless that was asked for.
+fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::new(format!(
+            "{} exists. Nothing was written. Next: choose another name, or pass overwrite = true.",
+            path.display()
+        )),
+        _ => Failure::new(format!("{} cannot be written: {error}. Nothing was written.", path.display())),
+    };
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any program would create it; the user's umask takes away what it wants.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    let persisted = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
+    persisted.map(drop).map_err(|error| failed(error.error))
+}
+
+/// The answer: the picture, and the file if there is one.
+fn shown(picture: Picture, format: Format, path: Option<&Path>) -> Result<Answer, Failure> {
+    let mut text = picture.said.clone();
+    // Who has the file needs no second copy that few clients can show.
+    let inline = if path.is_some() { Format::Png } else { format };
+    let link = path.map(|path| link(path, format));
+    if let Some(path) = path {
+        text.push_str(&format!(" Written to {}.", path.display()));
+    }
+    let bytes = picture.into_file(inline);
+    let mut images = Vec::new();
+    if bytes.len() <= MOST_SENT {
+        images.push(Image { media_type: media_type(inline), bytes });
+    } else if path.is_none() {
+        return Err(Failure::new(format!(
+            "The picture has {} bytes, more than clients take. Next: pass `path` to have it as a file, format png, or a \
+             smaller width and height.",
+            bytes.len()
+        )));
+    } else {
+        text.push_str(" It is too large to be shown here.");
+    }
+    Ok(Answer { text: Some(text), images, links: link.into_iter().collect(), ..Answer::default() })
+}
+
+fn link(path: &Path, format: Format) -> Link {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Link { uri: file_uri(path), name, media_type: media_type(format) }
+}
+
+/// `file:///a%20b.png`: what is no letter of RFC 3986's paths is percent-encoded.
+fn file_uri(path: &Path) -> String {
+    let mut uri = "file://".to_owned();
+    let text = path.to_string_lossy().replace('\\', "/");
+    if !text.starts_with('/') {
+        uri.push('/');
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' => {
+                uri.push(char::from(byte));
+            }
+            _ => uri.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    uri
+}
+
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Png => "image/png",
+        Format::Svg => "image/svg+xml",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_linked_by_its_uri() {
+        assert_eq!(file_uri(Path::new("/tmp/a b/ü.png")), "file:///tmp/a%20b/%C3%BC.png");
+    }
+
+    #[test]
+    fn a_file_is_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+
+        write(&path, b"one", false).unwrap();
+        let refused = write(&path, b"two", false).unwrap_err();
+
+        assert!(refused.text().contains("exists"), "{}", refused.text());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        write(&path, b"three", true).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"three");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
 }

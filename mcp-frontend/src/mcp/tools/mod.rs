@@ -11,7 +11,7 @@ mod job;
 mod load;
 mod memory;
 mod query;
-mod watch;
+pub(super) mod watch;
 
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 use super::answer::Answer;
 use super::call::Call;
 use super::failure::Failure;
+use super::missing::{self, Said};
 use super::state::State;
 use crate::args::Toolset;
 
@@ -68,13 +69,13 @@ pub(crate) fn definitions(state: &State) -> Vec<Definition> {
     all.push(chart::definition());
     all.push(job::definition());
     if has(Toolset::Memory) {
-        all.push(memory::definition());
+        all.push(memory::definition(options.read_only));
     }
     if has(Toolset::Watch) && !options.read_only {
         all.push(watch::definition());
     }
     if has(Toolset::Catalog) {
-        all.push(catalog::definition());
+        all.push(catalog::definition(options.read_only));
     }
     all
 }
@@ -91,18 +92,32 @@ pub(crate) async fn run(
     arguments: Map<String, Value>,
     call: Arc<Call>,
 ) -> Result<Answer, Failure> {
+    let _running = state.calls.begin(name, call.clone());
+    let said = Said::of(&arguments);
+    match run_one(&state, name, arguments, &call).await {
+        Err(failure) => Err(missing::explain(&state, failure, &said, &call).await),
+        answer => answer,
+    }
+}
+
+async fn run_one(
+    state: &Arc<State>,
+    name: &str,
+    arguments: Map<String, Value>,
+    call: &Arc<Call>,
+) -> Result<Answer, Failure> {
     match name {
-        "query" => query::run(&state, arguments::parse(arguments)?, &call).await,
-        "execute" => execute::run(&state, arguments::parse(arguments)?, &call).await,
-        "inspect" => inspect::run(&state, arguments::parse(arguments)?, &call).await,
-        "load" => load::run(&state, arguments::parse(arguments)?, &call).await,
-        "export" => export::run(&state, arguments::parse(arguments)?, &call).await,
-        "database" => database::run(&state, arguments::parse(arguments)?, &call).await,
-        "chart" => chart::run(&state, arguments::parse(arguments)?, &call).await,
-        "job" => job::run(&state, arguments::parse(arguments)?, &call).await,
-        "memory" => memory::run(&state, arguments::parse(arguments)?, &call).await,
-        "watch" => watch::run(&state, arguments::parse(arguments)?, &call).await,
-        "catalog" => catalog::run(&state, arguments::parse(arguments)?, &call).await,
+        "query" => query::run(state, arguments::parse(arguments)?, call).await,
+        "execute" => execute::run(state, arguments::parse(arguments)?, call).await,
+        "inspect" => inspect::run(state, arguments::parse(arguments)?, call).await,
+        "load" => load::run(state, arguments::parse(arguments)?, call).await,
+        "export" => export::run(state, arguments::parse(arguments)?, call).await,
+        "database" => database::run(state, arguments::parse(arguments)?, call).await,
+        "chart" => chart::run(state, arguments::parse(arguments)?, call).await,
+        "job" => job::run(state, arguments::parse(arguments)?, call).await,
+        "memory" => memory::run(state, arguments::parse(arguments)?, call).await,
+        "watch" => watch::run(state, arguments::parse(arguments)?, call).await,
+        "catalog" => catalog::run(state, arguments::parse(arguments)?, call).await,
         _ => Err(Failure::new(format!("There is no tool {name}."))),
     }
 }

@@ -64,7 +64,7 @@ impl RowWriter for Csv<'_> {
     }
 }
 
-fn put(text: &str, line: &mut Vec<u8>) {
+pub(crate) fn put(text: &str, line: &mut Vec<u8>) {
     if !text.is_empty() && !text.contains([',', '"', '\n', '\r']) {
         return line.extend_from_slice(text.as_bytes());
     }

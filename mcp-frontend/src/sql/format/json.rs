@@ -22,11 +22,14 @@ pub(crate) struct Json<'w> {
     out: &'w mut dyn Write,
     tags: &'w mut dyn Write,
     framing: Framing,
-    columns: Vec<Column>,
+    objects: Objects,
     in_result: bool,
     rows: u64,
     line: Vec<u8>,
 }
+
+/// Rows as objects.
+pub(crate) struct Objects(Vec<Column>);
 
 struct Column {
     /// The name as a JSON string, and the colon.
@@ -36,19 +39,13 @@ struct Column {
 
 impl<'w> Json<'w> {
     pub(crate) fn new(out: &'w mut dyn Write, tags: &'w mut dyn Write, framing: Framing) -> Self {
-        Self { out, tags, framing, columns: Vec::new(), in_result: false, rows: 0, line: Vec::new() }
+        Self { out, tags, framing, objects: Objects(Vec::new()), in_result: false, rows: 0, line: Vec::new() }
     }
 }
 
 impl RowWriter for Json<'_> {
     fn begin(&mut self, columns: &[ColumnHead<'_>]) -> io::Result<()> {
-        self.columns.clear();
-        for (head, name) in columns.iter().zip(keys(columns)) {
-            let mut key = Vec::new();
-            put_string(&name, &mut key);
-            key.push(b':');
-            self.columns.push(Column { key, shape: Shape::of(head.type_oid) });
-        }
+        self.objects = Objects::new(columns);
         self.in_result = true;
         self.rows = 0;
         match self.framing {
@@ -64,15 +61,7 @@ impl RowWriter for Json<'_> {
             (Framing::Array, 0) => self.line.push(b'\n'),
             (Framing::Array, _) => self.line.extend_from_slice(b",\n"),
         }
-        self.line.push(b'{');
-        for (index, (column, field)) in self.columns.iter().zip(fields).enumerate() {
-            if index > 0 {
-                self.line.push(b',');
-            }
-            self.line.extend_from_slice(&column.key);
-            put_value(*field, column.shape, &mut self.line);
-        }
-        self.line.push(b'}');
+        self.objects.put(fields.iter().copied(), &mut self.line);
         if self.framing == Framing::Lines {
             self.line.push(b'\n');
         }
@@ -96,6 +85,31 @@ impl RowWriter for Json<'_> {
             self.out.write_all(b"\n")?;
         }
         self.out.flush()
+    }
+}
+
+impl Objects {
+    pub(crate) fn new(columns: &[ColumnHead<'_>]) -> Self {
+        let column = |(head, name): (&ColumnHead<'_>, Cow<'_, str>)| {
+            let mut key = Vec::new();
+            put_string(&name, &mut key);
+            key.push(b':');
+            Column { key, shape: Shape::of(head.type_oid) }
+        };
+        Self(columns.iter().zip(keys(columns)).map(column).collect())
+    }
+
+    /// Appends a row: a field a column, in Hyper's text format, `None` for NULL.
+    pub(crate) fn put<'f>(&self, fields: impl Iterator<Item = Option<&'f str>>, line: &mut Vec<u8>) {
+        line.push(b'{');
+        for (index, (column, field)) in self.0.iter().zip(fields).enumerate() {
+            if index > 0 {
+                line.push(b',');
+            }
+            line.extend_from_slice(&column.key);
+            put_value(field, column.shape, line);
+        }
+        line.push(b'}');
     }
 }
 

@@ -1,6 +1,6 @@
 //! Results, written as they arrive.
 
-mod csv;
+pub(crate) mod csv;
 pub(crate) mod json;
 pub(crate) mod shape;
 mod table;

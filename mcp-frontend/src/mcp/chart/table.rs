@@ -1,0 +1,240 @@
+//! What is drawn: the columns of a result, as numbers.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use hyperwire_tokio::core::row::{Column as Described, Columns, Row};
+
+use super::clock::Clock;
+use super::font;
+use crate::sql::format::shape::Shape;
+
+/// Names are cut there; nobody reads that much beside a bar.
+const LONGEST_NAME: usize = 120;
+/// Numbers beyond it are as good as infinite: an axis from one to the other is longer than a double can say.
+const LARGEST: f64 = 1e300;
+
+/// What the values of a column are on an axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    Number {
+        integral: bool,
+    },
+    Time(Clock),
+    /// Anything that has a text.
+    Name,
+}
+
+/// The columns that matter, row by row. Memory is bounded: beyond a number of rows every second one is left out, then
+/// every second of those, and so on.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(super) columns: Vec<Column>,
+    /// How many the result has.
+    pub(super) rows: usize,
+    /// One of so many rows is here.
+    pub(super) stride: usize,
+    /// Where in the result the columns are.
+    places: Vec<usize>,
+    most: usize,
+}
+
+/// A column's values; NaN where there is none.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) meaning: Meaning,
+    /// Numbers, microseconds, or positions in `names`.
+    pub(super) values: Vec<f64>,
+    /// In the order of their first rows.
+    pub(super) names: Vec<String>,
+    pub(super) nulls: usize,
+    /// NaN, infinities and what is as good as those, and times beyond Hyper's calendar.
+    pub(super) not_finite: usize,
+    /// Positions by hash of the whole name, before it was cut; `None` is NULL's.
+    positions: HashMap<Option<u64>, usize>,
+    hasher: RandomState,
+}
+
+impl Meaning {
+    pub(crate) fn of(column: &Described) -> Self {
+        match column.type_oid() {
+            1082 => Self::Time(Clock::Date),
+            1083 => Self::Time(Clock::Time),
+            1114 => Self::Time(Clock::Timestamp),
+            1184 => Self::Time(Clock::TimestampTz),
+            // bigint, smallint, integer, oid
+            20 | 21 | 23 | 26 => Self::Number { integral: true },
+            oid if Shape::of(oid) == Shape::Number => Self::Number { integral: false },
+            _ => Self::Name,
+        }
+    }
+
+    pub(super) fn is_number(self) -> bool {
+        matches!(self, Self::Number { .. })
+    }
+}
+
+impl Table {
+    /// For these columns of a result, and at most so many rows at once.
+    pub(crate) fn new(columns: &Columns, places: Vec<usize>, most: usize) -> Self {
+        let described = |place: &usize| {
+            let column = &columns[*place];
+            Column::new(column.name(), Meaning::of(column))
+        };
+        Self { columns: places.iter().map(described).collect(), rows: 0, stride: 1, places, most }
+    }
+
+    /// Takes a row, or leaves it out.
+    pub(crate) fn push(&mut self, row: &Row<'_>) {
+        self.rows += 1;
+        if !(self.rows - 1).is_multiple_of(self.stride) {
+            return;
+        }
+        for (column, place) in self.columns.iter_mut().zip(&self.places) {
+            let bytes = row.value(*place).and_then(|value| value.bytes());
+            column.push(bytes.map(String::from_utf8_lossy).as_deref());
+        }
+        if self.kept() > self.most {
+            self.halve();
+        }
+    }
+
+    /// How many rows the result had so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn kept(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.values.len())
+    }
+
+    fn halve(&mut self) {
+        self.stride *= 2;
+        for column in &mut self.columns {
+            let mut index = 0;
+            column.values.retain(|_| {
+                index += 1;
+                index % 2 == 1
+            });
+        }
+    }
+}
+
+impl Column {
+    fn new(name: &str, meaning: Meaning) -> Self {
+        Self {
+            name: font::clean(name),
+            meaning,
+            values: Vec::new(),
+            names: Vec::new(),
+            nulls: 0,
+            not_finite: 0,
+            positions: HashMap::new(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    fn push(&mut self, text: Option<&str>) {
+        let value = match (self.meaning, text) {
+            (Meaning::Name, text) => self.position(text) as f64,
+            (_, None) => {
+                self.nulls += 1;
+                f64::NAN
+            }
+            (meaning, Some(text)) => {
+                let value = match meaning {
+                    Meaning::Time(clock) => clock.parse(text),
+                    _ => text.parse().ok(),
+                };
+                value.filter(|value| value.abs() <= LARGEST).unwrap_or_else(|| {
+                    self.not_finite += 1;
+                    f64::NAN
+                })
+            }
+        };
+        self.values.push(value);
+    }
+
+    fn position(&mut self, text: Option<&str>) -> usize {
+        let hash = text.map(|text| self.hasher.hash_one(text));
+        *self.positions.entry(hash).or_insert_with(|| {
+            let name = match text {
+                None => "(null)".to_owned(),
+                Some("") => "(empty)".to_owned(),
+                Some(text) => font::clean(&text.chars().take(LONGEST_NAME).collect::<String>()),
+            };
+            self.names.push(name);
+            self.names.len() - 1
+        })
+    }
+
+    /// A value as a text.
+    pub(super) fn show(&self, value: f64) -> String {
+        match self.meaning {
+            _ if value.is_nan() => "(null)".to_owned(),
+            Meaning::Name => self.names.get(value as usize).cloned().unwrap_or_default(),
+            Meaning::Time(clock) => clock.show(value),
+            Meaning::Number { .. } => super::number::plain(value),
+        }
+    }
+}
+
+/// A table of this test's making: columns of texts.
+#[cfg(test)]
+pub(super) fn table(columns: &[(&str, Meaning, &[Option<&str>])]) -> Table {
+    let made = columns.iter().map(|(name, meaning, values)| {
+        let mut column = Column::new(name, *meaning);
+        values.iter().for_each(|value| column.push(*value));
+        column
+    });
+    let columns: Vec<_> = made.collect();
+    let rows = columns[0].values.len();
+    Table { places: (0..columns.len()).collect(), columns, rows, stride: 1, most: usize::MAX }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NUMBER: Meaning = Meaning::Number { integral: false };
+
+    #[test]
+    fn what_is_no_number_is_counted_and_leaves_a_hole() {
+        let table =
+            table(&[("a", NUMBER, &[Some("1.5"), None, Some("NaN"), Some("-Infinity"), Some("1e305")])]);
+
+        let column = &table.columns[0];
+        assert_eq!(column.values[0], 1.5);
+        assert!(column.values[1..].iter().all(|value| value.is_nan()));
+        assert_eq!((column.nulls, column.not_finite), (1, 3));
+    }
+
+    #[test]
+    fn names_are_kept_once_in_their_order() {
+        let table = table(&[("a", Meaning::Name, &[Some("x"), None, Some("x"), Some("")])]);
+
+        assert_eq!(table.columns[0].values, [0.0, 1.0, 0.0, 2.0]);
+        assert_eq!(table.columns[0].names, ["x", "(null)", "(empty)"]);
+    }
+
+    #[test]
+    fn names_that_begin_alike_are_not_confused() {
+        let (a, b) = ("x".repeat(500) + "a", "x".repeat(500) + "b");
+
+        let table = table(&[("a", Meaning::Name, &[Some(&a), Some(&b)])]);
+
+        assert_eq!(table.columns[0].values, [0.0, 1.0]);
+        assert_eq!(table.columns[0].names[0].len(), LONGEST_NAME);
+    }
+
+    #[test]
+    fn halving_keeps_every_second_row() {
+        let mut table = table(&[("a", NUMBER, &[Some("0"), Some("1"), Some("2"), Some("3"), Some("4")])]);
+
+        table.halve();
+
+        assert_eq!(table.columns[0].values, [0.0, 2.0, 4.0]);
+        assert_eq!(table.stride, 2);
+    }
+}

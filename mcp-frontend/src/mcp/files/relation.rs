@@ -1,0 +1,641 @@
+//! Data as hyperd can select from it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempPath;
+
+use super::arrow::{self, Batches, Rewriting};
+use super::csv_file::{self, path};
+use super::evidence::modifiers;
+use super::input::{Format, Input};
+use super::json::JsonPath;
+use super::json_file;
+use super::meter::{Content, Meter};
+use super::text_table::TextTable;
+use crate::mcp::call::Call;
+use crate::mcp::engine::databases::Mode;
+use crate::mcp::engine::{Lease, literal, quoted};
+use crate::mcp::failure::{Failure, nearest};
+use crate::mcp::state::State;
+use crate::mcp::tables::Column;
+
+/// Something to select from, column by column.
+#[derive(Debug)]
+pub(crate) struct Relation {
+    /// What follows FROM.
+    pub(crate) from: String,
+    pub(crate) columns: Vec<RelationColumn>,
+    /// How it was read, for the caller.
+    pub(crate) read_as: String,
+    pub(crate) warnings: Vec<String>,
+    /// Removed with this.
+    temporary: Vec<TempPath>,
+    /// Attached for it.
+    attached: Option<String>,
+    /// What the caller calls the files.
+    names: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct RelationColumn {
+    pub(crate) name: String,
+    pub(crate) ty: String,
+    /// What is selected, if not the column as it is.
+    expression: Option<String>,
+}
+
+/// What was found out without a session.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    Text(TextTable),
+    Parquet(Vec<PathBuf>),
+    Arrow(Vec<PathBuf>),
+    Iceberg(PathBuf),
+    Hyper(PathBuf),
+}
+
+impl Prepared {
+    /// Looks at the data; all of it, if its types have to be inferred.
+    pub(crate) async fn of(
+        state: &Arc<State>,
+        input: &Input,
+        meter: &Meter,
+        call: &Call,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, Failure> {
+        let (format, contents) = input.contents(&state.paths)?;
+        let scratch = state.engine.scratch.path().to_owned();
+        let meter = meter.branch();
+        let inside = meter.clone();
+        call.progress.doing(format!("reading {}", contents.first().map_or("data".to_owned(), Content::name)));
+        match format {
+            Format::Csv => {
+                let (told, encoding) = (input.told()?, input.encoding()?);
+                let survey = move || {
+                    let mut warnings = Vec::new();
+                    let table =
+                        csv_file::survey(&contents, &told, encoding, &scratch, &inside, &mut warnings)?;
+                    Ok((table, warnings))
+                };
+                let (table, told) = meter.watch(call, survey).await?;
+                warnings.extend(told);
+                Ok(Self::Text(table))
+            }
+            Format::Json => {
+                let json_path = JsonPath::parse(input.json_path());
+                let survey = move || json_file::survey(&contents, &json_path, &scratch, &inside);
+                Ok(Self::Text(meter.watch(call, survey).await?))
+            }
+            Format::Parquet => Ok(Self::Parquet(files(contents))),
+            Format::Arrow => Ok(Self::Arrow(files(contents))),
+            Format::Iceberg => Ok(Self::Iceberg(one(contents, "An Iceberg table")?)),
+            Format::Hyper => Ok(Self::Hyper(one(contents, "A .hyper file")?)),
+        }
+    }
+
+    /// With the types that the caller, the table that it goes into, or the data itself demand.
+    pub(crate) async fn relation(
+        self,
+        state: &Arc<State>,
+        lease: &mut Lease,
+        input: &Input,
+        into: Option<&[Column]>,
+        meter: &Meter,
+        call: &Call,
+    ) -> Result<Relation, Failure> {
+        let mut relation = match self {
+            Self::Text(table) => text(table, input, into)?,
+            Self::Parquet(files) => parquet(state, lease, files, meter, call).await?,
+            Self::Arrow(files) => arrow_ipc(state, lease, files, meter, call).await?,
+            Self::Iceberg(folder) => {
+                let from = format!("external({}, format => 'iceberg')", literal(&path(&folder)?));
+                let columns = describe(lease, &from).await?;
+                Relation::new(from, columns, "iceberg", vec![folder])
+            }
+            Self::Hyper(file) => hyper(state, lease, file, input.from_table.as_deref()).await?,
+        };
+        relation.cast(input, into)?;
+        Ok(relation)
+    }
+}
+
+impl Relation {
+    fn new(from: String, columns: Vec<(String, String)>, read_as: &str, files: Vec<PathBuf>) -> Self {
+        let columns =
+            columns.into_iter().map(|(name, ty)| RelationColumn { name, ty, expression: None }).collect();
+        Self {
+            from,
+            columns,
+            read_as: read_as.to_owned(),
+            warnings: Vec::new(),
+            temporary: Vec::new(),
+            attached: None,
+            names: files.iter().map(|file| file.display().to_string()).collect(),
+        }
+    }
+
+    /// A SELECT over tables that are there.
+    pub(crate) async fn of_sql(
+        lease: &mut Lease,
+        sql: &str,
+        input: &Input,
+        into: Option<&[Column]>,
+    ) -> Result<Self, Failure> {
+        let sql = sql.trim().trim_end_matches(';');
+        // A comment at its end must not take the parenthesis along.
+        let from = format!("({sql}\n) AS source");
+        let columns = describe(lease, &from).await?;
+        let mut relation = Self::new(from, columns, "sql", Vec::new());
+        relation.cast(input, into)?;
+        Ok(relation)
+    }
+
+    /// `SELECT` of these columns.
+    pub(crate) fn select(&self) -> String {
+        let columns: Vec<_> = self
+            .columns
+            .iter()
+            .map(|column| match &column.expression {
+                Some(expression) => format!("{expression} AS {}", quoted(&column.name)),
+                None => quoted(&column.name),
+            })
+            .collect();
+        format!("SELECT {} FROM {}", columns.join(", "), self.from)
+    }
+
+    /// Lets go of what was attached.
+    pub(crate) async fn detach(&mut self, lease: &mut Lease) -> Result<(), Failure> {
+        if let Some(alias) = self.attached.take() {
+            lease.execute(&format!("DETACH DATABASE {}", quoted(&alias))).await?;
+        }
+        Ok(())
+    }
+
+    /// What hyperd says of the data, in the caller's words.
+    pub(crate) fn explain(&self, failure: Failure) -> Failure {
+        let is_of_data = failure
+            .sqlstate
+            .as_deref()
+            .is_some_and(|code| code.starts_with("22") || matches!(code, "42804" | "54000" | "0A000"));
+        if !is_of_data {
+            return failure;
+        }
+        let column = column_number(failure.text())
+            .and_then(|number| self.columns.get(number - 1))
+            .map_or("COLUMN".to_owned(), |column| column.name.clone());
+        let of = match self.names.as_slice() {
+            [] => String::new(),
+            names => format!("The data is {}. ", names.join(", ")),
+        };
+        failure.advise(&format!(
+            "{of}Next: correct that value, or load the column as text with schema {{\"{column}\": \"text\"}} and cast it in SQL."
+        ))
+    }
+
+    /// Casts what the caller wants otherwise; what a table would silently change is refused.
+    fn cast(&mut self, input: &Input, into: Option<&[Column]>) -> Result<(), Failure> {
+        let names: Vec<_> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        input.check_schema(&names)?;
+        for column in &mut self.columns {
+            if let Some(ty) = input.wanted(&column.name)
+                && !ty.eq_ignore_ascii_case(&column.ty)
+            {
+                column.expression = Some(format!("CAST({} AS {ty})", quoted(&column.name)));
+                column.ty = ty.to_owned();
+            }
+        }
+        let Some(into) = into else { return Ok(()) };
+        for column in &self.columns {
+            let target = target(into, &column.name)?;
+            if input.wanted(&column.name).is_none() && !widens(&column.ty, &target.ty) {
+                return Err(Failure::new(format!(
+                    "Column \"{0}\" is {1} and would go into one of {2}, which may change its values. Nothing was loaded. \
+                     Next: to have it cast, pass schema {{\"{0}\": \"{2}\"}}.",
+                    column.name, column.ty, target.ty
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The column of this name in the table that is loaded into.
+fn target<'c>(into: &'c [Column], name: &str) -> Result<&'c Column, Failure> {
+    into.iter().find(|column| column.name == name).ok_or_else(|| {
+        let names: Vec<_> = into.iter().map(|column| column.name.as_str()).collect();
+        let near = nearest(name, names.iter().copied());
+        let meant = near.first().map_or(String::new(), |near| format!(" Did you mean \"{near}\"?"));
+        Failure::new(format!(
+            "The table has no column \"{name}\", which the data has.{meant} It has: {}. Nothing was loaded. Next: rename \
+             or leave out the column in the data (with `sql`, or a query over `inputs`), or add it with ALTER TABLE.",
+            names.join(", ")
+        ))
+    })
+}
+
+fn files(contents: Vec<Content>) -> Vec<PathBuf> {
+    let file = |content| match content {
+        Content::File(path) => Some(path),
+        Content::Inline(_) => None,
+    };
+    contents.into_iter().filter_map(file).collect()
+}
+
+fn one(contents: Vec<Content>, what: &str) -> Result<PathBuf, Failure> {
+    match <[PathBuf; 1]>::try_from(files(contents)) {
+        Ok([file]) => Ok(file),
+        Err(_) => Err(Failure::new(format!("{what} is one path; load several as several sources."))),
+    }
+}
+
+/// Texts, read as the types they go into.
+fn text(table: TextTable, input: &Input, into: Option<&[Column]>) -> Result<Relation, Failure> {
+    let mut warnings = Vec::new();
+    let mut columns = Vec::new();
+    for column in &table.columns {
+        let inferred = column.evidence.ty();
+        let wanted = input.wanted(&column.name);
+        let into = into.map(|into| target(into, &column.name)).transpose()?;
+        let ty = wanted.or(into.map(|into| into.ty.as_str())).unwrap_or(&inferred).to_owned();
+        if let Some(sample) = column.evidence.changed_by(&ty) {
+            let place = table.place(sample.place);
+            let changed =
+                format!("Column \"{}\": {ty} does not keep {} ({place}) as it is", column.name, sample.text);
+            if wanted.is_none() {
+                return Err(Failure::new(format!(
+                    "{changed}. Nothing was loaded. Next: pass schema {{\"{}\": \"{ty}\"}} to have it rounded, or change \
+                     the table's column to {inferred}.",
+                    column.name
+                )));
+            }
+            warnings.push(format!("{changed}; it was rounded."));
+        }
+        if let Some((sample, count)) = column.evidence.spoiled_by()
+            && ty == "text"
+            && wanted.is_none()
+        {
+            warnings.push(format!(
+                "Column \"{}\" is text, not a number or time, because of {count} value(s) such as \"{}\" ({}). If that \
+                 means NULL, load again with null: \"{}\" (CSV) or clean it in SQL.",
+                column.name,
+                sample.text,
+                table.place(sample.place),
+                sample.text
+            ));
+        }
+        columns.push((column.name.clone(), ty));
+    }
+    let types: Vec<_> = columns.iter().map(|(_, ty)| ty.clone()).collect();
+    let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    input.check_schema(&names)?;
+    let mut relation = Relation::new(table.external(&types), columns, &table.read_as, Vec::new());
+    relation.names = table.names;
+    relation.temporary = table.temporary;
+    relation.warnings = warnings;
+    Ok(relation)
+}
+
+/// hyperd's own reader, or if it cannot, ours.
+async fn parquet(
+    state: &Arc<State>,
+    lease: &mut Lease,
+    files: Vec<PathBuf>,
+    meter: &Meter,
+    call: &Call,
+) -> Result<Relation, Failure> {
+    let from = format!("external({}, format => 'parquet')", array(&files)?);
+    let refused = match describe(lease, &from).await {
+        // Tables that are kept have no arrays.
+        Ok(columns) if columns.iter().all(|(_, ty)| !is_array(ty)) => {
+            return Ok(Relation::new(from, columns, "parquet", files));
+        }
+        Ok(_) => None,
+        Err(failure) if is_unreadable(&failure) => Some(failure),
+        Err(failure) => return Err(failure),
+    };
+    let rewritten = rewrite(state, files, meter, call, |file| arrow::open_parquet(file)).await;
+    rewritten.map_err(|failure| match refused {
+        Some(refused) => failure.advise(refused.text()),
+        None => failure,
+    })
+}
+
+async fn arrow_ipc(
+    state: &Arc<State>,
+    lease: &mut Lease,
+    files: Vec<PathBuf>,
+    meter: &Meter,
+    call: &Call,
+) -> Result<Relation, Failure> {
+    let first = files[0].clone();
+    let look = move || {
+        let (schema, _, is_file) = arrow::open(&first)?;
+        let mut warnings = Vec::new();
+        let columns = arrow::plan(&schema, &mut warnings)?;
+        Ok((arrow::is_readable(&schema, &columns), columns, is_file))
+    };
+    let (is_readable, columns, is_file) = meter.branch().watch(call, look).await?;
+    if is_readable {
+        let format = if is_file { "arrowfile" } else { "arrowstream" };
+        let descriptor: Vec<_> =
+            columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.ty)).collect();
+        let from = format!(
+            "external({}, format => '{format}', columns => DESCRIPTOR({}))",
+            array(&files)?,
+            descriptor.join(", ")
+        );
+        // It tells of compression only once it reads.
+        let probe = format!("SELECT 1 FROM {from} LIMIT 1");
+        match lease.execute(&probe).await {
+            Ok(_) => {
+                let columns = columns.into_iter().map(|column| (column.name, column.ty)).collect();
+                return Ok(Relation::new(from, columns, "arrow", files));
+            }
+            Err(error) if error.is_session_lost() => return Err(error.into()),
+            Err(_) => {}
+        }
+    }
+    rewrite(state, files, meter, call, |file| arrow::open(file).map(|(schema, batches, _)| (schema, batches)))
+        .await
+}
+
+/// Writes batches as what hyperd reads.
+async fn rewrite(
+    state: &Arc<State>,
+    files: Vec<PathBuf>,
+    meter: &Meter,
+    call: &Call,
+    open: impl Fn(&Path) -> Result<(arrow_schema::SchemaRef, Batches), Failure> + Send + 'static,
+) -> Result<Relation, Failure> {
+    let scratch = state.engine.scratch.path().to_owned();
+    let meter = meter.branch();
+    let inside = meter.clone();
+    let names = files.clone();
+    let work = move || {
+        let mut warnings = Vec::new();
+        let (schema, batches) = open(&files[0])?;
+        let columns = arrow::plan(&schema, &mut warnings)?;
+        let mut rewriting = Rewriting::begin(columns.clone(), &schema, &scratch)?;
+        let mut next = Some(batches);
+        for file in &files {
+            let batches = match next.take() {
+                Some(first) => first,
+                None => {
+                    let (other, batches) = open(file)?;
+                    if other.fields() != schema.fields() {
+                        return Err(Failure::new(format!(
+                            "The columns of {} are not those of {}. Next: load them separately.",
+                            file.display(),
+                            files[0].display()
+                        )));
+                    }
+                    batches
+                }
+            };
+            for batch in batches {
+                inside.go_on()?;
+                let batch = batch
+                    .map_err(|error| Failure::new(format!("{} cannot be read: {error}.", file.display())))?;
+                rewriting.write(&batch)?;
+            }
+        }
+        Ok((rewriting.finish()?, columns, warnings))
+    };
+    let (copy, columns, warnings) = meter.watch(call, work).await?;
+    let descriptor: Vec<_> =
+        columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.ty)).collect();
+    let from = format!(
+        "external({}, format => 'arrowstream', columns => DESCRIPTOR({}))",
+        literal(&path(&copy)?),
+        descriptor.join(", ")
+    );
+    let columns = columns.into_iter().map(|column| (column.name, column.ty)).collect();
+    let mut relation = Relation::new(from, columns, "arrow", names);
+    relation.temporary.push(copy);
+    relation.warnings = warnings;
+    Ok(relation)
+}
+
+/// A table of another database's file, which is attached for it.
+async fn hyper(
+    state: &Arc<State>,
+    lease: &mut Lease,
+    file: PathBuf,
+    table: Option<&str>,
+) -> Result<Relation, Failure> {
+    let known = state.engine.databases.all().into_iter().find(|database| database.path == file);
+    if let Some(database) = known {
+        return Err(Failure::new(format!(
+            "{} is attached as {}. Next: select from it with `sql` (load) or name {}.public.table in the query.",
+            file.display(),
+            database.alias,
+            database.alias
+        )));
+    }
+    let alias = "hyperwire source";
+    let attach = |mode: Mode| {
+        let how = if mode == Mode::ReadOnly { "readonly" } else { "readwrite" };
+        format!(
+            "ATTACH DATABASE {} AS {} WITH (access_mode = '{how}')",
+            quoted(&file.to_string_lossy()),
+            quoted(alias)
+        )
+    };
+    lease.soil();
+    let sql = attach(Mode::ReadOnly);
+    match lease.execute(&sql).await {
+        // Another program of this hyperd has it open for writing; it is only read here.
+        Err(error) if error.server().is_some_and(|server| server.code().as_str() == "55000") => {
+            let sql = attach(Mode::ReadWrite);
+            lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;
+        }
+        outcome => drop(outcome.map_err(|error| Failure::of_statement(&error, &sql))?),
+    }
+    let found = find_table(lease, alias, table).await;
+    let (schema, name) = match found {
+        Ok(found) => found,
+        Err(failure) => {
+            let _ = lease.execute(&format!("DETACH DATABASE {}", quoted(alias))).await;
+            return Err(failure);
+        }
+    };
+    let from = format!("{}.{}.{}", quoted(alias), quoted(&schema), quoted(&name));
+    let columns = describe(lease, &from).await?;
+    let mut relation = Relation::new(from, columns, "hyper", vec![file]);
+    relation.attached = Some(alias.to_owned());
+    Ok(relation)
+}
+
+/// The table that is meant: the only one, if none is named.
+async fn find_table(
+    lease: &mut Lease,
+    alias: &str,
+    wanted: Option<&str>,
+) -> Result<(String, String), Failure> {
+    let sql =
+        format!("SELECT schemaname, tablename FROM {}.pg_catalog.pg_tables ORDER BY 1, 2", quoted(alias));
+    let all = texts(lease, &sql).await?;
+    let all: Vec<(String, String)> = all
+        .into_iter()
+        .filter_map(|row| <[String; 2]>::try_from(row).ok())
+        .map(|[schema, table]| (schema, table))
+        .filter(|(schema, _)| schema != "pg_catalog")
+        .collect();
+    let names: Vec<_> = all.iter().map(|(schema, table)| format!("{schema}.{table}")).collect();
+    let found = match (wanted, all.as_slice()) {
+        (None, [one]) => Some(one),
+        (None, _) => None,
+        (Some(wanted), all) => all
+            .iter()
+            .zip(&names)
+            .find(|((_, table), whole)| table == wanted || *whole == wanted)
+            .map(|(table, _)| table),
+    };
+    found.cloned().ok_or_else(|| {
+        Failure::new(match wanted {
+            Some(wanted) => format!("The file has no table {wanted}. It has: {}.", names.join(", ")),
+            None => format!("Which table of the file? It has: {}. Next: pass from_table.", names.join(", ")),
+        })
+    })
+}
+
+/// The names and types of what can be selected from `from`.
+pub(crate) async fn describe(lease: &mut Lease, from: &str) -> Result<Vec<(String, String)>, Failure> {
+    let sql = format!("SELECT * FROM {from} LIMIT 0");
+    let explain = |error| Failure::of_statement(&error, &sql);
+    let rows = lease.query(&sql).await.map_err(explain)?;
+    let columns = rows
+        .columns()
+        .map(|columns| columns.iter().map(|column| (column.name().to_owned(), column.to_string())).collect())
+        .unwrap_or_default();
+    rows.finish().await.map_err(explain)?;
+    Ok(columns)
+}
+
+/// Rows of texts; NULL is an empty one.
+pub(crate) async fn texts(lease: &mut Lease, sql: &str) -> Result<Vec<Vec<String>>, Failure> {
+    let explain = |error| Failure::of_statement(&error, sql);
+    let mut rows = lease.query(sql).await.map_err(explain)?;
+    let mut all = Vec::new();
+    while let Some(row) = rows.next().await.map_err(explain)? {
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        all.push(row.iter().map(|value| text(value.bytes())).collect());
+    }
+    Ok(all)
+}
+
+fn array(files: &[PathBuf]) -> Result<String, Failure> {
+    let files: Vec<_> =
+        files.iter().map(|file| path(file).map(|file| literal(&file))).collect::<Result<_, _>>()?;
+    Ok(format!("array[{}]", files.join(", ")))
+}
+
+fn is_array(ty: &str) -> bool {
+    ty.ends_with("[]") || ty.starts_with("array")
+}
+
+/// hyperd does not read this kind of file.
+fn is_unreadable(failure: &Failure) -> bool {
+    matches!(failure.sqlstate.as_deref(), Some("0A000" | "42804"))
+}
+
+/// The `n` of `column:n` in what hyperd says of a value.
+fn column_number(text: &str) -> Option<usize> {
+    let (_, rest) = text.split_once("column:")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    rest[..end].parse().ok().filter(|number| *number > 0)
+}
+
+/// Whether every value of one type is one of the other, unchanged.
+fn widens(from: &str, to: &str) -> bool {
+    let ((from, of), (to, into)) = (modifiers(&synonym(from)), modifiers(&synonym(to)));
+    if from == to && (of == into || into.is_empty() && from != "numeric") {
+        return true;
+    }
+    let digits = |name: &str| match name {
+        "smallint" => Some(5),
+        "integer" => Some(10),
+        "bigint" => Some(19),
+        _ => None,
+    };
+    match (from.as_str(), to.as_str()) {
+        (_, "text") => true,
+        ("smallint", "integer" | "bigint" | "real" | "double precision")
+        | ("integer", "bigint" | "double precision")
+        | ("real", "double precision")
+        | ("date", "timestamp") => true,
+        ("smallint" | "integer" | "bigint", "numeric") => {
+            let (precision, scale) = (into.first().copied().unwrap_or(38), into.get(1).copied().unwrap_or(0));
+            digits(&from).is_some_and(|digits| precision.saturating_sub(scale) >= digits)
+        }
+        ("numeric", "numeric") => {
+            let part = |numbers: &[u32]| {
+                let scale = numbers.get(1).copied().unwrap_or(0);
+                (numbers.first().copied().unwrap_or(38).saturating_sub(scale), scale)
+            };
+            let ((whole, places), (room, room_behind)) = (part(&of), part(&into));
+            room >= whole && room_behind >= places
+        }
+        ("varchar" | "char", "varchar") => of.first() <= into.first() && !of.is_empty(),
+        _ => false,
+    }
+}
+
+/// One name for each type.
+fn synonym(ty: &str) -> String {
+    let ty = ty.trim().to_ascii_lowercase();
+    let (name, modifier) = ty.split_at(ty.find('(').unwrap_or(ty.len()));
+    let name = match name.trim() {
+        "int" | "int4" => "integer",
+        "int8" => "bigint",
+        "int2" => "smallint",
+        "decimal" => "numeric",
+        "float" | "float8" | "double" => "double precision",
+        "float4" => "real",
+        "bool" => "boolean",
+        "character varying" => "varchar",
+        "character" => "char",
+        "timestamp without time zone" => "timestamp",
+        "timestamptz" => "timestamp with time zone",
+        name => name,
+    };
+    if name == "varchar" && modifier.is_empty() { "text".to_owned() } else { format!("{name}{modifier}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_widens_to_what_keeps_all_its_values() {
+        for (from, to) in [
+            ("integer", "bigint"),
+            ("integer", "numeric(18,2)"),
+            ("numeric(18,2)", "numeric(38,2)"),
+            ("date", "timestamp"),
+            ("json", "text"),
+            ("varchar(5)", "text"),
+            ("timestamptz", "timestamp with time zone"),
+        ] {
+            assert!(widens(from, to), "{from} to {to}");
+        }
+        for (from, to) in [
+            ("bigint", "integer"),
+            ("bigint", "double precision"),
+            ("numeric(18,4)", "numeric(18,2)"),
+            ("bigint", "numeric(18,2)"),
+            ("timestamp", "date"),
+            ("text", "integer"),
+            ("double precision", "numeric(18,2)"),
+        ] {
+            assert!(!widens(from, to), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn the_column_is_found_in_what_hyperd_says() {
+        assert_eq!(column_number("file: '/tmp/a.csv' line:2 column:12"), Some(12));
+        assert_eq!(column_number("nothing"), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! Tables that stand in for another one until they are complete.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::relation::texts;
+use crate::mcp::engine::databases::LOCAL;
+use crate::mcp::engine::scratch::is_abandoned;
+use crate::mcp::engine::{Lease, literal, quoted};
+use crate::mcp::failure::Failure;
+use crate::mcp::state::State;
+
+/// Between a table's name and who made its stand-in.
+const LOADING: &str = "~loading ";
+const BEFORE: &str = "~before ";
+/// How long a stand-in may take to go away. What is left is swept up by the next load.
+const CLEAN: Duration = Duration::from_secs(10);
+/// How often another load may get ahead of a swap.
+const TRIES: usize = 8;
+
+/// A table that is being made in another's stead. Dropped before it has taken its place, it is removed.
+pub(crate) struct Staging {
+    state: Arc<State>,
+    lease: Option<Lease>,
+    database: String,
+    table: String,
+    /// The stand-in's own name, while it is there.
+    name: Option<String>,
+}
+
+impl Staging {
+    pub(crate) fn new(state: &Arc<State>, lease: Lease, database: &str, table: &str) -> Self {
+        let name = mark(state, table, LOADING);
+        Self {
+            state: state.clone(),
+            lease: Some(lease),
+            database: database.to_owned(),
+            table: table.to_owned(),
+            name: Some(name),
+        }
+    }
+
+    /// Makes it; how many rows it has.
+    pub(crate) async fn fill(&mut self, select: &str) -> Result<u64, Failure> {
+        let name = self.qualified(self.name.as_deref().unwrap_or_default());
+        let sql = format!("CREATE TABLE {name} AS {select}");
+        let lease = self.lease();
+        lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;
+        let count = texts(lease, &format!("SELECT count(*) FROM {name}")).await?;
+        Ok(count.first().and_then(|row| row.first()).and_then(|count| count.parse().ok()).unwrap_or(0))
+    }
+
+    /// Gives it the name that it is for, unless a table has it.
+    pub(crate) async fn put(&mut self) -> Result<(), Failure> {
+        let Some(name) = self.name.clone() else { return Ok(()) };
+        self.rename(&name, &self.table.clone()).await?;
+        self.name = None;
+        Ok(())
+    }
+
+    /// Puts it in the place of the table. That goes on even if nobody waits for it: between its steps there is no table.
+    pub(crate) async fn replace(mut self) -> Result<Lease, Failure> {
+        let swap = async move {
+            self.swap().await?;
+            self.keep()
+        };
+        let swapping = self::spawn(swap).await;
+        swapping.map_err(|error| {
+            Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire."))
+        })?
+    }
+
+    /// The session, once the stand-in is where it belongs.
+    pub(crate) fn keep(mut self) -> Result<Lease, Failure> {
+        self.lease.take().ok_or_else(|| Failure::new("The session is gone. This is a defect of hyperwire."))
+    }
+
+    pub(crate) fn lease(&mut self) -> &mut Lease {
+        self.lease.as_mut().expect("it has a session until it ends")
+    }
+
+    async fn swap(&mut self) -> Result<(), Failure> {
+        let mut aside = Vec::new();
+        let mut outcome = Ok(());
+        for _ in 0..TRIES {
+            let old = mark(&self.state, &self.table, BEFORE);
+            match self.rename(&self.table.clone(), &old).await {
+                Ok(()) => aside.push(old),
+                Err(failure) if is_missing(&failure) => {}
+                Err(failure) => {
+                    outcome = Err(failure);
+                    break;
+                }
+            }
+            outcome = self.put().await;
+            match &outcome {
+                // Another load was faster.
+                Err(failure) if is_there(failure) => {}
+                _ => break,
+            }
+        }
+        if outcome.is_err()
+            && let Some(old) = aside.pop()
+        {
+            let table = self.table.clone();
+            self.rename(&old, &table).await?;
+        }
+        for old in aside {
+            let sql = format!("DROP TABLE IF EXISTS {}", self.qualified(&old));
+            self.lease().execute(&sql).await?;
+        }
+        outcome
+    }
+
+    async fn rename(&mut self, from: &str, to: &str) -> Result<(), Failure> {
+        let sql = format!("ALTER TABLE {} RENAME TO {}", self.qualified(from), quoted(to));
+        self.lease().execute(&sql).await.map(drop).map_err(|error| Failure::of_statement(&error, &sql))
+    }
+
+    fn qualified(&self, table: &str) -> String {
+        qualified(&self.database, table)
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        let (Some(mut lease), Some(name)) = (self.lease.take(), self.name.take()) else { return };
+        let sql = format!("DROP TABLE IF EXISTS {}", qualified(&self.database, &name));
+        // On the same session, so after the statement that was making it, which is canceled.
+        drop(self.state.engine.see_to(async move {
+            let _ = timeout(CLEAN, lease.execute(&sql)).await;
+            let _ = timeout(CLEAN, lease.finish()).await;
+        }));
+    }
+}
+
+/// A table's full name.
+pub(crate) fn qualified(database: &str, table: &str) -> String {
+    format!("{}.{}.{}", quoted(database), quoted("public"), quoted(table))
+}
+
+/// There is no such table.
+pub(crate) fn is_missing(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref() == Some("42P01")
+}
+
+/// There is a table of this name.
+pub(crate) fn is_there(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref() == Some("42P07")
+}
+
+/// Puts right what servers left that were killed while they loaded: tables that were moved aside go back, stand-ins away.
+pub(crate) async fn sweep(state: &State, lease: &mut Lease, database: &str) -> Result<(), Failure> {
+    if database.eq_ignore_ascii_case(LOCAL) {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT tablename FROM {}.pg_catalog.pg_tables WHERE schemaname = 'public' AND (tablename LIKE {} OR tablename \
+         LIKE {}) ORDER BY 1",
+        quoted(database),
+        literal(&format!("%{LOADING}%")),
+        literal(&format!("%{BEFORE}%"))
+    );
+    for name in texts(lease, &sql).await?.into_iter().flatten() {
+        let Some((table, is_aside)) = left_over(state, &name) else { continue };
+        let from = qualified(database, &name);
+        if is_aside
+            && lease.execute(&format!("ALTER TABLE {from} RENAME TO {}", quoted(&table))).await.is_ok()
+        {
+            continue;
+        }
+        // Another server may be as quick.
+        let _ = lease.execute(&format!("DROP TABLE IF EXISTS {from}")).await;
+    }
+    Ok(())
+}
+
+/// The table that a dead server's left-over stood for, and whether it is that table itself.
+fn left_over(state: &State, name: &str) -> Option<(String, bool)> {
+    let (is_aside, (table, mark)) = match (name.rsplit_once(LOADING), name.rsplit_once(BEFORE)) {
+        (Some(parts), _) => (false, parts),
+        (None, Some(parts)) => (true, parts),
+        (None, None) => return None,
+    };
+    let [folder, pid, _] = <[&str; 3]>::try_from(mark.split(' ').collect::<Vec<_>>()).ok()?;
+    let folder = state.engine.scratch.path().parent()?.join(folder);
+    let pid: i32 = pid.parse().ok()?;
+    is_dead(&folder, pid).then(|| (table.to_owned(), is_aside))
+}
+
+fn is_dead(folder: &Path, pid: i32) -> bool {
+    if folder.exists() {
+        return is_abandoned(folder);
+    }
+    // A server with another folder for its temporary files is known by its process alone.
+    #[cfg(unix)]
+    if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+        return rustix::process::test_kill_process(pid).is_err();
+    }
+    let _ = pid;
+    true
+}
+
+/// A name that tells whose it is: the server's scratch folder, its process, and a number.
+fn mark(state: &State, table: &str, kind: &str) -> String {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let folder = state.engine.scratch.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    format!("{table}{kind}{folder} {} {}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A task that is not stopped with its caller.
+async fn spawn<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    tokio::spawn(work).await
+}

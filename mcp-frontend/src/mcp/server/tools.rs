@@ -1,0 +1,238 @@
+//! Tools: what they are, and calls of them.
+
+use std::future::{Future, pending};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rmcp::model::{
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, JsonObject,
+    ListToolsResult, ProgressNotificationParam, ProgressToken, Resource, Tool, ToolAnnotations,
+};
+use rmcp::service::{Peer, RequestContext};
+use rmcp::{ErrorData, RoleServer};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
+
+use super::{FIXED_TTL_MS, tasks};
+use crate::args::ContentKind;
+use crate::mcp::answer::Answer;
+use crate::mcp::call::Call;
+use crate::mcp::changes::Change;
+use crate::mcp::failure::Failure;
+use crate::mcp::jobs::Outcome;
+use crate::mcp::state::State;
+use crate::mcp::tools::{self, Definition, Hints};
+
+/// How often a caller who gave a token hears of its call. One that is answered sooner hears nothing.
+const PROGRESS: Duration = Duration::from_millis(200);
+/// Waits for jobs itself, and so never becomes one.
+const JOB: &str = "job";
+
+pub(super) fn list(state: &State) -> ListToolsResult {
+    let all = tools::definitions(state).into_iter().map(|definition| tool(definition, state.options.content));
+    ListToolsResult::with_all_items(all.collect())
+        .with_ttl_ms(FIXED_TTL_MS)
+        .with_cache_scope(CacheScope::Private)
+}
+
+pub(super) async fn call(
+    state: &Arc<State>,
+    request: CallToolRequestParams,
+    context: RequestContext<RoleServer>,
+) -> Result<CallToolResponse, ErrorData> {
+    let name = request.name.into_owned();
+    if !tools::is_there(state, &name) {
+        return Err(ErrorData::invalid_params(format!("There is no tool {name}."), None));
+    }
+    let call = Arc::new(Call::new(&state.ending));
+    let mut outcome = begin(state, &name, &call, {
+        let (state, name, call) = (state.clone(), name.clone(), call.clone());
+        async move { tools::run(state, &name, request.arguments.unwrap_or_default(), call).await }
+    });
+    let mut progress = Told::new(context.meta.get_progress_token(), context.peer.clone(), &call);
+    let soft_deadline = sleep_until((call.started + state.options.soft_deadline).into());
+    tokio::pin!(soft_deadline);
+    loop {
+        tokio::select! {
+            biased;
+            () = context.ct.cancelled() => {
+                call.cancel.cancel();
+                // Nobody is told any more.
+                return Ok(result(Err(Failure::new("Canceled by the client.")), state.options.content).into());
+            }
+            answer = answered(&mut outcome) => {
+                remember(state, &answer);
+                return Ok(result(answer, state.options.content).into());
+            }
+            () = &mut soft_deadline, if name != JOB => {
+                let job = state.jobs.add(&name, call.clone(), outcome.clone());
+                let knows_tasks = context.client_capabilities().is_some_and(|client| client.supports_tasks());
+                return Ok(if knows_tasks {
+                    CallToolResponse::Task(tasks::create(state, job, &call))
+                } else {
+                    result(Ok(goes_on(job, state, &call)), state.options.content).into()
+                });
+            }
+            () = progress.due() => {}
+        }
+        // Not in the select: what is on its way is out before the answer, after which there may be no more.
+        progress.tell().await;
+    }
+}
+
+/// What the client gets to see of an answer.
+pub(super) fn result(answer: Result<Answer, Failure>, kind: ContentKind) -> CallToolResult {
+    let answer = match answer {
+        Ok(answer) => answer,
+        // Text alone: clients check structured content against the schema even when it is an error.
+        Err(failure) => return CallToolResult::error(vec![ContentBlock::text(failure.text())]),
+    };
+    let mut content = Vec::new();
+    match (&answer.text, &answer.structured) {
+        (Some(text), _) => content.push(ContentBlock::text(text)),
+        (None, Some(structured)) if kind != ContentKind::Structured => {
+            content.push(ContentBlock::text(structured.to_string()));
+        }
+        _ => {}
+    }
+    content.extend(
+        answer
+            .images
+            .iter()
+            .map(|image| ContentBlock::image(BASE64_STANDARD.encode(&image.bytes), image.media_type)),
+    );
+    content.extend(answer.links.iter().map(|link| {
+        ContentBlock::resource_link(Resource::new(&link.uri, &link.name).with_mime_type(link.media_type))
+    }));
+    let mut result = CallToolResult::success(content);
+    if kind != ContentKind::Text {
+        result.structured_content = answer.structured;
+    }
+    result
+}
+
+/// Does a call's work on a task of its own, since it may outlive its request, and may panic.
+fn begin(
+    state: &Arc<State>,
+    name: &str,
+    call: &Arc<Call>,
+    work: impl Future<Output = Result<Answer, Failure>> + Send + 'static,
+) -> watch::Receiver<Outcome> {
+    let (sender, outcome) = watch::channel(None);
+    let call = call.clone();
+    let begun = state.calls.begin(name, call.clone());
+    state.work.spawn(async move {
+        let _begun = begun;
+        let answer = call.bounded(None, work).await;
+        sender.send_replace(Some(answer));
+    });
+    outcome
+}
+
+/// Waits for what comes of a call.
+pub(super) async fn answered(outcome: &mut watch::Receiver<Outcome>) -> Result<Answer, Failure> {
+    match outcome.wait_for(Option::is_some).await {
+        Ok(answer) => answer.clone().unwrap_or_else(|| Err(Failure::new("No answer."))),
+        Err(_) => Err(Failure::new("The tool ended without an answer. This is a defect of hyperwire.")),
+    }
+}
+
+/// Files that were written can be read as resources.
+pub(super) fn remember(state: &State, answer: &Result<Answer, Failure>) {
+    let Ok(answer) = answer else { return };
+    let mut any = false;
+    for link in &answer.links {
+        any |= state.exports.remember(link);
+    }
+    if any {
+        state.changes.tell(Change::Results);
+    }
+}
+
+/// Where the answer will be.
+fn goes_on(job: String, state: &State, call: &Call) -> Answer {
+    let seconds = state.options.soft_deadline.as_secs_f64();
+    Answer::json(json!({
+        "job": job,
+        "next": format!(
+            "Not done after {seconds} s ({}); it goes on. Call `job` with this id to wait for its result, or to cancel it.",
+            call.progress.sentence()
+        ),
+    }))
+}
+
+/// Tells a caller who gave a token how far its call is.
+struct Told {
+    token: Option<ProgressToken>,
+    peer: Peer<RoleServer>,
+    call: Arc<Call>,
+    ticks: Interval,
+}
+
+impl Told {
+    fn new(token: Option<ProgressToken>, peer: Peer<RoleServer>, call: &Arc<Call>) -> Self {
+        let mut ticks = interval_at(Instant::now() + PROGRESS, PROGRESS);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { token, peer, call: call.clone(), ticks }
+    }
+
+    /// Waits until there is something to tell; for ever if nobody wants to hear it.
+    async fn due(&mut self) {
+        match self.token {
+            Some(_) => drop(self.ticks.tick().await),
+            None => pending().await,
+        }
+    }
+
+    async fn tell(&mut self) {
+        let Some(token) = self.token.clone() else { return };
+        // Seconds only ever grow, as the protocol demands of progress; rows and bytes may stand still.
+        let mut told = ProgressNotificationParam::new(token, self.call.started.elapsed().as_secs_f64());
+        told.message = Some(self.call.progress.sentence());
+        if self.peer.notify_progress(told).await.is_err() {
+            self.token = None;
+        }
+    }
+}
+
+fn tool(definition: Definition, kind: ContentKind) -> Tool {
+    let hints = ToolAnnotations::new().open_world(false);
+    let hints = match definition.hints {
+        Hints::Reads => hints.read_only(true),
+        Hints::Adds => hints.read_only(false).destructive(false),
+        Hints::Changes => hints.read_only(false).destructive(true),
+        Hints::Repeats => hints.read_only(false).destructive(false).idempotent(true),
+    };
+    let tool =
+        Tool::new_with_raw(definition.name, Some(definition.description.into()), object(definition.input))
+            .with_title(definition.title)
+            .with_annotations(hints);
+    match definition.output {
+        // Who is given a schema must get structured content that fits it.
+        Some(schema) if kind != ContentKind::Text => {
+            let schema = if definition.name == JOB { schema } else { or_job(schema) };
+            tool.with_raw_output_schema(object(schema))
+        }
+        _ => tool,
+    }
+}
+
+/// The schema of an answer, or of where it will be.
+fn or_job(mut schema: Value) -> Value {
+    let required =
+        schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_else(|| json!([]));
+    schema["properties"]["job"] = json!({"type": "string"});
+    schema["properties"]["next"] = json!({"type": "string"});
+    schema["anyOf"] = json!([{"required": required}, {"required": ["job"]}]);
+    schema
+}
+
+fn object(schema: Value) -> Arc<JsonObject> {
+    match schema {
+        Value::Object(object) => Arc::new(object),
+        _ => unreachable!("schemas are objects"),
+    }
+}

@@ -1,0 +1,315 @@
+//! `export`: results and tables as files.
+
+mod database;
+mod format;
+mod json;
+mod part;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+use serde_json::json;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use super::arguments::Seconds;
+use super::query::elapsed_ms;
+use super::{Definition, Hints};
+use crate::mcp::answer::{Answer, Link};
+use crate::mcp::call::Call;
+use crate::mcp::changes::Change;
+use crate::mcp::engine::{Lease, Needs, literal};
+use crate::mcp::failure::Failure;
+use crate::mcp::names::is_pattern;
+use crate::mcp::read_only;
+use crate::mcp::state::State;
+use crate::mcp::tables::{Found, all, find};
+use database::Source;
+use format::{Format, Options};
+use part::{Part, is_iceberg, is_open_database};
+
+/// How often it is looked how much hyperd has written.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    path: String,
+    sql: Option<String>,
+    table: Option<String>,
+    format: Option<Format>,
+    #[serde(default)]
+    options: Options,
+    #[serde(default)]
+    overwrite: bool,
+    database: Option<String>,
+    timeout_s: Option<Seconds>,
+}
+
+/// What is to be done, once it is clear.
+struct Plan {
+    target: PathBuf,
+    format: Format,
+    options: Options,
+    /// Of the one query, or of what mentions all databases that are needed.
+    sql: String,
+    sources: Vec<Source>,
+    database: Option<String>,
+}
+
+pub(super) fn definition() -> Definition {
+    Definition {
+        name: "export",
+        title: "Export",
+        description: "Write all rows of a SELECT, or a table, to a file, without showing them. format (default: by the path's \
+            ending): csv, json, jsonl, parquet, arrow, arrow_stream, iceberg (a folder), hyper (a database; table may be a \
+            pattern like sales.*). options: csv delimiter, header, null; parquet codec (snappy, zstd); hyper table. Cast \
+            what a format lacks (uuid, interval, geography) to text.",
+        hints: Hints::Adds,
+        input: json!({
+            "type": "object",
+            "properties": {
+                "path": {"type": "string"},
+                "sql": {"type": "string"},
+                "table": {"type": "string"},
+                "format": {"type": "string"},
+                "options": {"type": "object"},
+                "overwrite": {"type": "boolean", "default": false},
+                "database": {"type": "string", "description": "Alias"},
+                "timeout_s": {"type": "number"}
+            },
+            "required": ["path"],
+            "additionalProperties": false
+        }),
+        output: Some(json!({
+            "type": "object",
+            "properties": {
+                "path": {"type": "string"},
+                "rows": {"type": "integer"},
+                "bytes": {"type": "integer"},
+                "elapsed_ms": {"type": "number"}
+            },
+            "required": ["path", "rows", "bytes", "elapsed_ms"]
+        })),
+    }
+}
+
+pub(super) async fn run(
+    state: &Arc<State>,
+    arguments: Arguments,
+    call: &Arc<Call>,
+) -> Result<Answer, Failure> {
+    let limit = arguments.timeout_s.map(|seconds| seconds.0);
+    call.bounded(limit, export(state, arguments, call)).await
+}
+
+async fn export(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> Result<Answer, Failure> {
+    let plan = plan(state, arguments, call).await?;
+    let (target, format) = (plan.target.clone(), plan.format);
+    // A task of its own: if nobody waits any more, it still has to see to it that hyperd stops before it tidies up.
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    let task = state.engine.see_to(write(state.clone(), plan, call.clone(), stop));
+    let (rows, bytes) = task
+        .await
+        .map_err(|error| Failure::new(format!("The export broke off: {error}. Nothing was written.")))??;
+    state.changes.tell(Change::Results);
+    let mut answer = Answer::json(json!({
+        "path": target,
+        "format": format.name(),
+        "rows": rows,
+        "bytes": bytes,
+        "elapsed_ms": elapsed_ms(call.started),
+    }));
+    answer.links.push(link(&target, format));
+    Ok(answer)
+}
+
+/// Checks what was asked for. Nothing is written yet.
+async fn plan(state: &Arc<State>, arguments: Arguments, call: &Call) -> Result<Plan, Failure> {
+    let Arguments { path, sql, table, format, options, overwrite, database, .. } = arguments;
+    let target = state.paths.to_write(&path, overwrite)?;
+    stays_inside(state, &target)?;
+    let format = match format {
+        Some(format) => format,
+        None => Format::of_path(&target)?,
+    };
+    format.check(&options)?;
+    replaceable(state, &target, format)?;
+    let name = options.table.clone().unwrap_or_else(|| stem(&target));
+    let (sql, sources) = match (sql, table) {
+        (Some(sql), None) => {
+            let sql = sql.trim_end().trim_end_matches(';').to_owned();
+            (sql.clone(), vec![Source::Query { sql, name }])
+        }
+        (None, Some(table)) => {
+            let found = tables(state, &table, database.as_deref(), format, call).await?;
+            let selects: Vec<_> =
+                found.iter().map(|found| format!("SELECT * FROM {}", found.quoted())).collect();
+            (selects.join("\n"), found.into_iter().map(Source::Table).collect())
+        }
+        _ => return Err(Failure::new("Pass either `sql` or `table`. Nothing was written.")),
+    };
+    Ok(Plan { target, format, options, sql, sources, database })
+}
+
+/// The table that is named, or those of a pattern where a file can hold several.
+async fn tables(
+    state: &Arc<State>,
+    table: &str,
+    database: Option<&str>,
+    format: Format,
+    call: &Call,
+) -> Result<Vec<Found>, Failure> {
+    if format != Format::Hyper || !is_pattern(table) {
+        return find(state, table, database, call).await.map(|found| vec![found]);
+    }
+    let mut found = all(state, call).await;
+    found.retain(|found| {
+        found.is_like(table) && database.is_none_or(|alias| found.alias.eq_ignore_ascii_case(alias))
+    });
+    let clash = found.iter().any(|one| found.iter().any(|other| one.table == other.table && one != other));
+    match found.len() {
+        0 => {
+            Err(Failure::new(format!("No table is like {table}. Nothing was written. Next: see `inspect`.")))
+        }
+        _ if clash => Err(Failure::new(format!(
+            "{table} is like tables of one name in several databases. Nothing was written. Next: begin the pattern with \
+             the alias, as in local.*."
+        ))),
+        _ => Ok(found),
+    }
+}
+
+/// A read-only server writes into one folder only.
+fn stays_inside(state: &State, target: &Path) -> Result<(), Failure> {
+    let Some(folder) = state.options.export_dir.as_ref().filter(|_| state.options.read_only) else {
+        return Ok(());
+    };
+    let inside = folder.canonicalize().is_ok_and(|folder| target.starts_with(folder));
+    if inside {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "This server is read-only and exports only into {}. Nothing was written. Next: choose a path in there.",
+        folder.display()
+    )))
+}
+
+/// A database that somebody uses is no file to replace: what they write afterwards would be lost.
+fn replaceable(state: &State, target: &Path, format: Format) -> Result<(), Failure> {
+    let ours = state.engine.databases.all().into_iter().find(|database| database.path == target);
+    if let Some(ours) = ours {
+        return Err(Failure::new(format!(
+            "{} is the file of the database {}. Nothing was written. Next: choose another path.",
+            target.display(),
+            ours.alias
+        )));
+    }
+    match target.metadata() {
+        Ok(about) if about.is_dir() != format.is_folder() => Err(Failure::new(format!(
+            "{} is a {}, which this format does not replace. Nothing was written. Next: choose another path.",
+            target.display(),
+            if about.is_dir() { "folder" } else { "file" }
+        ))),
+        Ok(about) if about.is_dir() && !is_iceberg(target) => Err(Failure::new(format!(
+            "{} is a folder with something else in it. Nothing was written. Next: choose another path.",
+            target.display()
+        ))),
+        Ok(about) if about.is_file() && is_open_database(target) => Err(Failure::new(format!(
+            "{} is a database that some process has open. Nothing was written. Next: choose another path.",
+            target.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes the file and puts it into its place; how many rows and bytes it has.
+async fn write(
+    state: Arc<State>,
+    plan: Plan,
+    call: Arc<Call>,
+    stop: CancellationToken,
+) -> Result<(u64, u64), Failure> {
+    let stopped = || Failure::new("The export was stopped. Nothing was written.");
+    let needs = Needs { database: plan.database.as_deref(), sql: &plan.sql, light: false };
+    let mut lease = tokio::select! {
+        lease = state.engine.lease(needs, &call) => lease?,
+        () = stop.cancelled() => return Err(stopped()),
+    };
+    let part = Part::new(&plan.target, plan.format.is_folder())?;
+    call.progress.doing("exporting");
+    let outcome = tokio::select! {
+        outcome = rows(&mut lease, &plan, &part, &call) => outcome,
+        () = stop.cancelled() => Err(stopped()),
+    };
+    if outcome.as_ref().is_err_and(|failure| failure.session_lost) {
+        lease.report_lost();
+    }
+    // Until hyperd has let go, it may still write.
+    let ended = lease.finish().await;
+    let rows = outcome.map_err(|failure| failure.advise("Nothing was written."))?;
+    ended?;
+    Ok((rows, part.finish()?))
+}
+
+async fn rows(lease: &mut Lease, plan: &Plan, part: &Part, call: &Call) -> Result<u64, Failure> {
+    let Some(path) = part.path().to_str() else {
+        return Err(Failure::new(format!("{} is not UTF-8, which Hyper needs.", plan.target.display())));
+    };
+    for source in &plan.sources {
+        read_only::check(lease, &source.sql()).await?;
+    }
+    match (plan.format, plan.sources.as_slice()) {
+        (Format::Hyper, sources) => {
+            part.clear();
+            watched(database::write(lease, sources, path, call), part, call).await
+        }
+        (Format::Json, [source]) => json::write(lease, &source.sql(), part.path(), true, call).await,
+        (Format::Jsonl, [source]) => json::write(lease, &source.sql(), part.path(), false, call).await,
+        (format, [source]) => {
+            let options = format.copy_options(&plan.options, &plan.target);
+            // The query first, so that the places that hyperd points at are those in it, but for a few characters.
+            let copy = format!("COPY ({}\n) TO {} WITH ({options})", source.sql(), literal(path));
+            let copied =
+                async { lease.execute(&copy).await.map_err(|error| Failure::of_statement(&error, &copy)) };
+            watched(copied, part, call).await
+        }
+        _ => Err(Failure::new("A file of this format holds one table.")),
+    }
+}
+
+/// Does the work, and tells meanwhile how much is written.
+async fn watched<T>(work: impl Future<Output = T>, part: &Part, call: &Call) -> T {
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = ticks.tick() => call.progress.set_bytes(part.bytes(), 0),
+        }
+    }
+}
+
+/// The table's name in a database that gets only one.
+fn stem(target: &Path) -> String {
+    target.file_stem().map_or_else(|| "result".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// What RFC 8089 has escaped in a path.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+fn link(target: &Path, format: Format) -> Link {
+    let path = target.to_string_lossy().replace('\\', "/");
+    let root = if path.starts_with('/') { "" } else { "/" };
+    Link {
+        uri: format!("file://{root}{}", utf8_percent_encode(&path, ESCAPED)),
+        name: target.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        media_type: format.media_type(),
+    }
+}

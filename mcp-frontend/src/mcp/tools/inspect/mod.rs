@@ -1,0 +1,143 @@
+//! `inspect`: what there is.
+
+mod file;
+mod listing;
+mod overview;
+mod stats;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Definition, Hints};
+use crate::mcp::answer::Answer;
+use crate::mcp::call::Call;
+use crate::mcp::failure::Failure;
+use crate::mcp::names::is_pattern;
+use crate::mcp::state::State;
+use crate::mcp::tables::{Found, all, find, near_tables, tables};
+use listing::{Asked, Detail};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    target: Option<String>,
+    database: Option<String>,
+    detail: Option<Detail>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+pub(super) fn definition() -> Definition {
+    Definition {
+        name: "inspect",
+        title: "Inspect",
+        description: "What there is. Without arguments, at once: databases, their first tables, engine, running calls, limits. \
+            target: a table, a pattern with * or % (sales.*), a database alias, or a data file's path. detail: names, \
+            columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; one scan).",
+        hints: Hints::Reads,
+        input: json!({
+            "type": "object",
+            "properties": {
+                "target": {"type": "string"},
+                "database": {"type": "string", "description": "Alias"},
+                "detail": {"type": "string", "enum": ["names", "columns", "sample", "stats"]},
+                "limit": {"type": "integer", "description": "Tables, or rows of a sample"},
+                "cursor": {"type": "string"}
+            },
+            "additionalProperties": false
+        }),
+        output: Some(json!({
+            "type": "object",
+            "properties": {
+                "databases": {"type": "array", "items": {"type": "object"}},
+                "tables": {"type": "array", "items": {"type": "object"}},
+                "cursor": {"type": "string"}
+            }
+        })),
+    }
+}
+
+pub(super) async fn run(
+    state: &Arc<State>,
+    arguments: Arguments,
+    call: &Arc<Call>,
+) -> Result<Answer, Failure> {
+    let Arguments { target, database, detail, limit, cursor } = arguments;
+    let found = match (&target, &database) {
+        (None, None) if detail.is_none() && cursor.is_none() => return Ok(overview::overview(state).await),
+        (None, None) => all(state, call).await,
+        (None, Some(alias)) => of_database(state, alias, call).await?,
+        (Some(target), database) => match target_of(state, target, database.as_deref(), call).await? {
+            Target::Tables(found) => found,
+            Target::File(path) => return file::describe(state, &path, detail, limit, call).await,
+        },
+    };
+    let is_one = target.is_some() && found.len() == 1;
+    let detail = detail.unwrap_or(if is_one { Detail::Columns } else { Detail::Names });
+    listing::list(state, found, Asked { detail, limit, cursor }, call).await
+}
+
+enum Target {
+    Tables(Vec<Found>),
+    File(std::path::PathBuf),
+}
+
+async fn target_of(
+    state: &Arc<State>,
+    target: &str,
+    database: Option<&str>,
+    call: &Call,
+) -> Result<Target, Failure> {
+    if is_path(target) {
+        return state.paths.to_read(target).map(Target::File);
+    }
+    if database.is_none() && state.engine.databases.get(target).is_ok() {
+        return of_database(state, target, call).await.map(Target::Tables);
+    }
+    if is_pattern(target) {
+        return like(state, target, database, call).await.map(Target::Tables);
+    }
+    find(state, target, database, call).await.map(|found| Target::Tables(vec![found]))
+}
+
+/// Whether a file is meant: a table's name has no slash, and seldom the ending of a data file.
+fn is_path(target: &str) -> bool {
+    const ENDINGS: [&str; 14] = [
+        "csv", "tsv", "txt", "json", "jsonl", "ndjson", "parquet", "pq", "arrow", "arrows", "feather", "ipc",
+        "hyper", "gz",
+    ];
+    let path = Path::new(target);
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    path.is_absolute() || target.contains(['/', '\\']) || ENDINGS.contains(&ending.to_lowercase().as_str())
+}
+
+async fn of_database(state: &Arc<State>, alias: &str, call: &Call) -> Result<Vec<Found>, Failure> {
+    let alias = state.engine.databases.get(alias)?.alias;
+    let tables = tables(state, &alias, call).await?;
+    Ok(tables.into_iter().map(|table| Found { alias: alias.clone(), table }).collect())
+}
+
+/// The tables that a pattern is of: of their names, or of as many of alias.schema.name, from the end, as it has dots.
+async fn like(
+    state: &Arc<State>,
+    pattern: &str,
+    database: Option<&str>,
+    call: &Call,
+) -> Result<Vec<Found>, Failure> {
+    let all = match database {
+        Some(alias) => of_database(state, alias, call).await?,
+        None => all(state, call).await,
+    };
+    let found: Vec<_> = all.iter().filter(|found| found.is_like(pattern)).cloned().collect();
+    if found.is_empty() {
+        let near = near_tables(pattern.trim_matches(['%', '*']), &all);
+        let near = if near.is_empty() { String::new() } else { format!(" Nearest: {}.", near.join(", ")) };
+        return Err(Failure::new(format!(
+            "No table is like {pattern}.{near} Next: `inspect` without arguments shows the databases and tables."
+        )));
+    }
+    Ok(found)
+}

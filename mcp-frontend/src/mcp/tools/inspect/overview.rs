@@ -1,0 +1,119 @@
+//! Everything at a glance, at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::mcp::answer::Answer;
+use crate::mcp::engine::databases::{Database, Mode};
+use crate::mcp::overview::{Seen, look};
+use crate::mcp::result::Limits;
+use crate::mcp::state::State;
+use crate::mcp::tables::{Found, Size};
+
+/// How long hyperd may take to say what there is now. The answer is promised within 50 ms.
+const WITHIN: Duration = Duration::from_millis(25);
+/// Tables that are named of each database.
+const NAMED: usize = 20;
+
+/// What there is: databases with their first tables, the engine, what runs, and what is allowed.
+pub(super) async fn overview(state: &Arc<State>) -> Answer {
+    let seen = look(state, WITHIN).await;
+    let databases: Vec<_> =
+        state.engine.databases.all().iter().map(|database| database_json(database, &seen)).collect();
+    let options = &state.options;
+    let allowed = state.paths.allowed();
+    let folders = if allowed.is_empty() { json!("any") } else { json!(allowed) };
+    let mut shown = json!({
+        "databases": databases,
+        "engine": engine(state, &seen),
+        "running": running(state),
+        "queued": state.engine.queued(),
+        "jobs": state.jobs.all().iter().map(|job| super::super::job::status(job)).collect::<Vec<_>>(),
+        "limits": {
+            "max_rows": Limits::DEFAULT.rows,
+            "max_bytes": Limits::DEFAULT.bytes,
+            "becomes_job_after_s": options.soft_deadline.as_secs_f64(),
+        },
+        "folders": folders,
+        "read_only": options.read_only,
+    });
+    if let Some(export_dir) = &options.export_dir {
+        shown["export_dir"] = json!(export_dir);
+    }
+    Answer::json(shown)
+}
+
+fn engine(state: &State, seen: &Seen) -> Value {
+    let kind = if state.engine.is_private() { "private" } else { "shared" };
+    let mut engine = json!({"hyperd": kind});
+    match &seen.version {
+        Some(Ok(version)) => {
+            engine["state"] = "ready".into();
+            engine["version"] = version.as_str().into();
+        }
+        Some(Err(failure)) => {
+            engine["state"] = "unavailable".into();
+            engine["why"] = failure.text().into();
+        }
+        None => {
+            engine["state"] = "starting".into();
+            engine["why"] =
+                "hyperd has not answered yet; what tables there are is not known. Calls wait for it.".into();
+        }
+    }
+    // What was asked for just now did not come in time: hyperd is busy, or gone.
+    if let Some(at) = seen.at
+        && at.elapsed() > WITHIN * 4
+    {
+        engine["seen_s_ago"] = json!(at.elapsed().as_secs_f64().round());
+    }
+    engine
+}
+
+fn database_json(database: &Database, seen: &Seen) -> Value {
+    let mode = match database.mode {
+        Mode::ReadOnly => "readonly",
+        Mode::ReadWrite => "readwrite",
+    };
+    let mut about = json!({"alias": database.alias, "path": database.path, "mode": mode});
+    match database.path.metadata() {
+        Ok(file) => about["bytes"] = file.len().into(),
+        Err(_) => about["bytes"] = Value::Null,
+    }
+    match seen.databases.get(&database.alias) {
+        Some(Ok(sizes)) => {
+            let tables: Vec<_> = sizes.iter().take(NAMED).map(|size| table(&database.alias, size)).collect();
+            about["tables"] = tables.into();
+            about["tables_total"] = sizes.len().into();
+        }
+        Some(Err(failure)) => about["error"] = failure.text().into(),
+        None => {}
+    }
+    about
+}
+
+fn table(alias: &str, size: &Size) -> Value {
+    let found = Found { alias: alias.to_owned(), table: size.table.clone() };
+    json!({"table": found.shown(), "columns": size.columns, "rows_about": size.rows_about})
+}
+
+/// The other calls that run.
+fn running(state: &State) -> Vec<Value> {
+    let jobs = state.jobs.all();
+    let others = state.calls.all().into_iter().filter(|running| running.tool != "inspect");
+    others
+        .map(|running| {
+            let mut about = json!({
+                "tool": running.tool,
+                "doing": running.call.progress.sentence(),
+                "seconds": running.call.started.elapsed().as_secs(),
+            });
+            if let Some(job) = jobs.iter().find(|job| Arc::ptr_eq(&job.call, &running.call)) {
+                about["job"] = job.id.as_str().into();
+            }
+            about
+        })
+        .collect()
+}

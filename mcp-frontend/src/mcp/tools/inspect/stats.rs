@@ -1,0 +1,104 @@
+//! What a table's columns hold, in one scan.
+
+use serde_json::{Map, Value, json};
+
+use crate::mcp::engine::{Lease, quoted};
+use crate::mcp::failure::Failure;
+use crate::mcp::result::Head;
+use crate::mcp::tables::{Column, Found};
+
+/// Characters of the least and greatest text that are shown.
+const SHOWN: usize = 60;
+
+/// What can be said of a column of some type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Number,
+    Text,
+    /// It has a least and a greatest value.
+    Ordered,
+    /// hyperd does not compare its values.
+    Opaque,
+}
+
+impl Kind {
+    /// Of a type in Hyper's words.
+    fn of(ty: &str) -> Self {
+        let is = |names: &[&str]| names.iter().any(|name| ty.starts_with(name));
+        if ty.ends_with(']') {
+            Self::Opaque
+        } else if is(&["smallint", "integer", "bigint", "numeric", "real", "double"]) {
+            Self::Number
+        } else if is(&["text", "character", "varchar", "char"]) {
+            Self::Text
+        } else if is(&["date", "time", "boolean", "uuid", "oid", "interval"]) {
+            Self::Ordered
+        } else {
+            Self::Opaque
+        }
+    }
+
+    /// What is asked of a column, as (key of the answer, expression).
+    fn asked(self, column: &str) -> Vec<(&'static str, String)> {
+        let mut asked = vec![("nulls", format!("count(*) - count({column})"))];
+        if self != Self::Opaque {
+            asked.push(("distinct", format!("approx_count_distinct({column})")));
+        }
+        for least in ["min", "max"] {
+            match self {
+                Self::Number | Self::Ordered => asked.push((least, format!("{least}({column})"))),
+                Self::Text => asked.push((least, format!("left({least}({column}), {SHOWN})"))),
+                Self::Opaque => {}
+            }
+        }
+        if self == Self::Number {
+            asked.push(("mean", format!("avg(CAST({column} AS double precision))")));
+        }
+        asked
+    }
+}
+
+/// How many rows there are, and of each column its nulls, about how many distinct values, least, greatest and mean.
+pub(super) async fn stats(
+    lease: &mut Lease,
+    table: &Found,
+    columns: &[Column],
+) -> Result<(Value, Vec<Value>), Failure> {
+    let asked: Vec<_> =
+        columns.iter().map(|column| Kind::of(&column.ty).asked(&quoted(&column.name))).collect();
+    let expressions: Vec<_> = asked.iter().flatten().map(|(_, expression)| expression.as_str()).collect();
+    let sql = format!(
+        "SELECT {} FROM {}",
+        [&["count(*)"], expressions.as_slice()].concat().join(", "),
+        table.quoted()
+    );
+    let mut values = row(lease, &sql).await?.into_iter();
+    let rows = values.next().unwrap_or_default();
+    let mut shown = Vec::new();
+    for (column, asked) in columns.iter().zip(asked) {
+        let mut about = Map::new();
+        about.insert("name".to_owned(), json!(column.name));
+        about.insert("type".to_owned(), json!(column.ty));
+        for ((key, _), value) in asked.into_iter().zip(values.by_ref()) {
+            about.insert(key.to_owned(), value);
+        }
+        shown.push(about.into());
+    }
+    Ok((rows, shown))
+}
+
+/// The one row of a result.
+async fn row(lease: &mut Lease, sql: &str) -> Result<Vec<Value>, Failure> {
+    let explain = |error| Failure::of_statement(&error, sql);
+    let mut rows = lease.query(sql).await.map_err(explain)?;
+    let head = Head::of(rows.columns().ok_or_else(|| Failure::new("The statistics have no columns."))?);
+    let mut line = Vec::new();
+    match rows.next().await.map_err(explain)? {
+        Some(row) => head.put_row(&row, None, &mut line)?,
+        None => line.extend_from_slice(b"[]"),
+    }
+    rows.finish().await.map_err(explain)?;
+    serde_json::from_slice(&line).map_err(|error| {
+        Failure::new(format!("The statistics are no JSON: {error}. This is a defect of hyperwire."))
+    })
+}
