@@ -195,7 +195,8 @@ pub(crate) fn near_tables(name: &str, all: &[Found]) -> Vec<String> {
     near.iter().flat_map(|near| -> Vec<String> { of_name(&near) }).take(3).collect()
 }
 
-async fn sizes_on(lease: &mut Lease, alias: &str) -> Result<Vec<Size>, Failure> {
+/// [`sizes`] on a session that has the database attached.
+pub(crate) async fn sizes_on(lease: &mut Lease, alias: &str) -> Result<Vec<Size>, Failure> {
     let catalog = format!("{}.pg_catalog", quoted(alias));
     // Temporary tables are those of whoever had this session before.
     let sql = format!(

@@ -3,9 +3,9 @@
 
 mod process;
 mod server;
-mod wire;
 
 mod catalog;
+mod chart;
 mod config;
 mod database;
 mod durable;
@@ -15,8 +15,10 @@ mod export;
 mod guide;
 mod hang;
 mod http;
+mod inputs;
 mod inspect;
 mod job;
+mod load;
 mod memory;
 mod paths;
 mod prompts;
@@ -29,4 +31,6 @@ mod results;
 mod rmcp_client;
 mod serving;
 mod tokens;
+mod toolsets;
 mod watch;
+mod wire;

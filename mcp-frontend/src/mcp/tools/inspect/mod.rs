@@ -92,7 +92,13 @@ async fn target_of(
     call: &Call,
 ) -> Result<Target, Failure> {
     if is_path(target) {
-        return state.paths.to_read(target).map(Target::File);
+        let path = state.paths.to_read(target)?;
+        // One of ours is open in its own mode, perhaps.
+        let ours = state.engine.databases.all().into_iter().find(|ours| ours.path == path);
+        return match ours {
+            Some(ours) => of_database(state, &ours.alias, call).await.map(Target::Tables),
+            None => Ok(Target::File(path)),
+        };
     }
     if database.is_none() && state.engine.databases.get(target).is_ok() {
         return of_database(state, target, call).await.map(Target::Tables);
