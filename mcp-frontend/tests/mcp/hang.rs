@@ -213,6 +213,9 @@ fn a_private_hyperd_that_hung_while_nothing_ran_is_replaced() {
 
     signal(hyperd_of(server.pid()), Signal::STOP);
 
+    // Used a moment ago, the session is used again unasked.
+    let answer = server.wait(server.begin("query", json!({"sql": "SELECT 1"})), REPLACED_WITHIN);
+    assert!(!answer.is_error() || answer.text().contains("lost"), "{answer:?}");
     assert_works(&server);
 }
 
