@@ -14,7 +14,7 @@ const EPOCH: f64 = 2_440_588.0;
 /// What kind of time an axis shows. All are microseconds since 1970-01-01, as doubles, which hold them exactly for the
 /// years 1684 to 2255 and to a few microseconds for all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Clock {
+pub(crate) enum Clock {
     Date,
     Timestamp,
     /// Shown in UTC.

@@ -138,6 +138,11 @@ impl Options {
         if self.y_scale == Scale::Log && self.stacked {
             return refuse("Stacked bars mean nothing on a log scale; choose one of the two.".to_owned());
         }
+        if self.x_as_category && self.x_range.is_some() {
+            return refuse(
+                "Categories have no range: pass x_range or x_as_category, or filter in SQL.".to_owned(),
+            );
+        }
         let misplaced = [
             (self.bins.is_some() && kind != Kind::Histogram, "bins", "histogram"),
             (self.stacked && kind != Kind::Bar, "stacked", "bar"),

@@ -14,7 +14,6 @@ use super::arguments::Seconds;
 use super::{Definition, Hints};
 use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
-use crate::mcp::changes::Change;
 use crate::mcp::chart::{self, Asked, Format, Kind, Meaning, Names, Options, Picture, Roles, Table};
 use crate::mcp::engine::{Lease, Needs};
 use crate::mcp::failure::Failure;
@@ -52,7 +51,8 @@ pub(super) fn definition() -> Definition {
         title: "Chart",
         description: "Draw the rows of a SELECT as a picture. Aggregate, sort and limit in SQL: rows are drawn as they \
             are. x, y and series default to what the column types suggest; several y or a series column give a legend. \
-            `inputs` draws files directly. `path` also saves the picture (needed for format svg in most clients).",
+            `inputs` draws files directly. `path`, ending with .png or .svg, also saves the picture; most clients show \
+            PNG alone.",
         hints: Hints::Adds,
         input: json!({
             "type": "object",
@@ -60,9 +60,9 @@ pub(super) fn definition() -> Definition {
                 "sql": {"type": "string"},
                 "kind": {"enum": ["bar", "line", "scatter", "histogram"]},
                 "x": {"type": "string", "description": "Column"},
-                "y": {"type": ["string", "array"], "items": {"type": "string"}},
+                "y": {"type": "array", "items": {"type": "string"}},
                 "series": {"type": "string"},
-                "inputs": files::inputs_schema(),
+                "inputs": {"type": "object", "description": "As in `query`: {name: {path|data}}", "additionalProperties": {"type": "object"}},
                 "database": {"type": "string"},
                 "options": chart::schema(),
                 "path": {"type": "string"},
@@ -106,9 +106,6 @@ async fn answer(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> R
     let (picture, path) = drawn.map_err(|error| {
         Failure::new(format!("The chart could not be drawn: {error}. This is a defect of hyperwire."))
     })??;
-    if path.is_some() {
-        state.changes.tell(Change::Results);
-    }
     shown(picture, format, path.as_deref())
 }
 
@@ -119,7 +116,7 @@ async fn read(
     call: &Arc<Call>,
 ) -> Result<(Table, Roles), Failure> {
     let needs = Needs { database: arguments.database.as_deref(), sql: &arguments.sql, light: false };
-    let mut lease = state.engine.lease(needs, call).await?;
+    let mut lease = state.engine.lease_to_read(needs, call).await?;
     if !arguments.inputs.is_empty() {
         lease.soil();
         files::bring(state, &mut lease, &arguments.inputs, call).await?;
@@ -164,19 +161,20 @@ async fn rows(lease: &mut Lease, arguments: &Arguments, call: &Call) -> Result<(
     Ok((table, roles))
 }
 
-/// What the file is, by what was asked for or by its name.
+/// What the file is: its name says it, so that no picture replaces a database.
 fn format(arguments: &Arguments) -> Result<Format, Failure> {
-    let ending = arguments.path.as_deref().and_then(|path| Path::new(path).extension()?.to_str());
-    let named = match ending.map(str::to_ascii_lowercase).as_deref() {
-        Some("png") => Some(Format::Png),
-        Some("svg") => Some(Format::Svg),
-        _ => None,
+    let Some(path) = &arguments.path else { return Ok(arguments.options.format.unwrap_or_default()) };
+    let ending = Path::new(path).extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
+    let named = match ending.as_deref() {
+        Some("png") => Format::Png,
+        Some("svg") => Format::Svg,
+        _ => return Err(Failure::new(format!("{path} does not end with .png or .svg. Nothing was run."))),
     };
-    match (arguments.options.format, named) {
-        (Some(asked), Some(named)) if asked != named => Err(Failure::new(
-            "The ending of `path` and options.format say different things. Nothing was run.",
-        )),
-        (asked, named) => Ok(asked.or(named).unwrap_or_default()),
+    match arguments.options.format {
+        Some(asked) if asked != named => Err(Failure::new(format!(
+            "{path} is no name for the format that was asked for. Nothing was run."
+        ))),
+        _ => Ok(named),
     }
 }
 
@@ -228,7 +226,7 @@ fn shown(picture: Picture, format: Format, path: Option<&Path>) -> Result<Answer
     let mut text = picture.said.clone();
     // Who has the file needs no second copy that few clients can show.
     let inline = if path.is_some() { Format::Png } else { format };
-    let link = path.map(|path| link(path, format));
+    let link = path.map(|path| Link::file(path, media_type(format)));
     if let Some(path) = path {
         text.push_str(&format!(" Written to {}.", path.display()));
     }
@@ -248,29 +246,6 @@ fn shown(picture: Picture, format: Format, path: Option<&Path>) -> Result<Answer
     Ok(Answer { text: Some(text), images, links: link.into_iter().collect(), ..Answer::default() })
 }
 
-fn link(path: &Path, format: Format) -> Link {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Link { uri: file_uri(path), name, media_type: media_type(format) }
-}
-
-/// `file:///a%20b.png`: what is no letter of RFC 3986's paths is percent-encoded.
-fn file_uri(path: &Path) -> String {
-    let mut uri = "file://".to_owned();
-    let text = path.to_string_lossy().replace('\\', "/");
-    if !text.starts_with('/') {
-        uri.push('/');
-    }
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' => {
-                uri.push(char::from(byte));
-            }
-            _ => uri.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    uri
-}
-
 fn media_type(format: Format) -> &'static str {
     match format {
         Format::Png => "image/png",
@@ -281,11 +256,6 @@ fn media_type(format: Format) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_is_linked_by_its_uri() {
-        assert_eq!(file_uri(Path::new("/tmp/a b/ü.png")), "file:///tmp/a%20b/%C3%BC.png");
-    }
 
     #[test]
     fn a_file_is_written_once() {

@@ -81,7 +81,7 @@ pub(super) fn definition() -> Definition {
                         "properties": {
                             "table": {"type": "string"},
                             "path": {"type": "string", "description": "A file, or several: /dir/*.csv"},
-                            "data": {"type": ["string", "array"], "description": "CSV, JSON, or objects"},
+                            "data": {"description": "CSV, JSON, or objects"},
                             "sql": {"type": "string", "description": "SELECT"},
                             "format": {"enum": ["csv", "json", "jsonl", "parquet", "arrow", "iceberg", "hyper"]},
                             "schema": {"type": "object", "description": "{\"zip\": \"text\"}"},
