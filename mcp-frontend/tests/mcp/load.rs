@@ -93,7 +93,7 @@ fn csv_has_the_types_of_its_values() {
             "zip text",
             "amount numeric(18,2)",
             "day date",
-            "at timestamp with time zone",
+            "at timestamptz",
             "ok boolean",
             "note text"
         ]
@@ -383,7 +383,7 @@ fn a_select_becomes_a_table_and_nothing_else_does() {
 #[test]
 fn names_are_kept_whatever_they_are() {
     let server = Server::start(&[]);
-    let source = json!({"data": [{"Größe \"cm\"": 1, "select": "x", "a'b": 2, " lead": 3, "UPPER": null}]});
+    let source = json!({"data": "[{\"Größe \\\"cm\\\"\": 1, \"select\": \"x\", \"a'b\": 2, \" lead\": 3, \"UPPER\": null}]"});
 
     let answer = load(&server, "Odd \"Näme\" it's", source);
 

@@ -144,9 +144,9 @@ fn target(field: &FieldRef) -> Option<(String, Become)> {
         D::Time32(_) | D::Time64(_) => cast("time", D::Time64(TimeUnit::Microsecond)),
         D::Timestamp(TimeUnit::Microsecond, None) => same("timestamp"),
         D::Timestamp(_, None) => cast("timestamp", D::Timestamp(TimeUnit::Microsecond, None)),
-        D::Timestamp(TimeUnit::Microsecond, Some(_)) => same("timestamp with time zone"),
+        D::Timestamp(TimeUnit::Microsecond, Some(_)) => same("timestamptz"),
         D::Timestamp(_, Some(zone)) => {
-            cast("timestamp with time zone", D::Timestamp(TimeUnit::Microsecond, Some(zone.clone())))
+            cast("timestamptz", D::Timestamp(TimeUnit::Microsecond, Some(zone.clone())))
         }
         D::Duration(_) => cast("bigint", D::Int64),
         D::Interval(IntervalUnit::MonthDayNano) => same("interval"),

@@ -228,7 +228,7 @@ impl Pass<'_> {
     fn guessed(&self) -> String {
         let shown = |byte: u8| match byte {
             b'\t' => "tab".to_owned(),
-            byte => char::from(byte).to_string(),
+            byte => format!("`{}`", char::from(byte)),
         };
         format!(
             "delimiter {}, quote {}, {}",

@@ -83,7 +83,7 @@ impl Evidence {
             ("boolean", &[Kind::Boolean][..]),
             ("date", &[Kind::Date]),
             ("timestamp", &[Kind::Date, Kind::Timestamp]),
-            ("timestamp with time zone", &[Kind::TimestampTz]),
+            ("timestamptz", &[Kind::TimestampTz]),
             ("time", &[Kind::Time]),
             ("json", &[Kind::Json]),
         ];
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(ty(&["2024-02-29", "2024-02-29 12:00:00"]), "timestamp");
         assert_eq!(ty(&["2024-02-29T12:00:00.123456"]), "timestamp");
         assert_eq!(ty(&["2024-02-29T12:00:00.1234567"]), "text");
-        assert_eq!(ty(&["2024-02-29T12:00:00Z", "2024-02-29 12:00:00+02:00"]), "timestamp with time zone");
+        assert_eq!(ty(&["2024-02-29T12:00:00Z", "2024-02-29 12:00:00+02:00"]), "timestamptz");
         assert_eq!(ty(&["2024-02-29T12:00:00Z", "2024-02-29T12:00:00"]), "text");
         assert_eq!(ty(&["12:34:56"]), "time");
         assert_eq!(ty(&["29.02.2024"]), "text");

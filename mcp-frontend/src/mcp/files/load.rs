@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::relation::{Prepared, Relation, describe, texts};
-use super::staging::{Staging, is_missing, is_there, qualified, sweep};
+use super::staging::{Staging, is_conflict, is_missing, is_there, qualified, sweep};
 use super::{Input, Meter};
 use crate::mcp::call::Call;
 use crate::mcp::engine::databases::{LOCAL, Mode as Access};
@@ -49,7 +49,7 @@ struct Effect {
     updated: Option<u64>,
 }
 
-/// How often a merge is tried when others change the same rows.
+/// How often something is tried when others change the same table.
 const TRIES: usize = 4;
 
 /// Loads it, all or nothing. The session comes back with what was done, to be ended by the caller.
@@ -126,7 +126,15 @@ pub(crate) async fn load(
 
 /// Its columns, if it is there.
 async fn columns(lease: &mut Lease, table: &str) -> Result<Option<Vec<Column>>, Failure> {
-    match describe(lease, table).await {
+    let mut described = describe(lease, table).await;
+    for _ in 1..TRIES {
+        match &described {
+            // It is being replaced.
+            Err(failure) if is_conflict(failure) => described = describe(lease, table).await,
+            _ => break,
+        }
+    }
+    match described {
         Ok(columns) => Ok(Some(
             columns
                 .into_iter()
@@ -170,7 +178,13 @@ async fn stage(
 /// One statement, so all or nothing.
 async fn append(mut lease: Lease, target: &str, relation: &Relation) -> Result<(Effect, Lease), Failure> {
     let sql = format!("INSERT INTO {target} ({}) {}", names(relation), relation.select());
-    let inserted = lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql));
+    let mut inserted = run(&mut lease, &sql).await;
+    for _ in 1..TRIES {
+        match &inserted {
+            Err(failure) if is_conflict(failure) => inserted = run(&mut lease, &sql).await,
+            _ => break,
+        }
+    }
     let rows = inserted.map_err(|failure| relation.explain(failure))?;
     Ok((Effect { rows, updated: None }, lease))
 }
@@ -195,7 +209,7 @@ async fn merge(
             Err(failure) => {
                 lease.execute("ROLLBACK").await?;
                 // Somebody else changed the table at the same moment.
-                if failure.sqlstate.as_deref() != Some("40001") || attempt == TRIES {
+                if !is_conflict(&failure) || attempt == TRIES {
                     return Err(failure);
                 }
             }

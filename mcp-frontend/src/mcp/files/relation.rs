@@ -314,7 +314,7 @@ async fn parquet(
         Err(failure) if is_unreadable(&failure) => Some(failure),
         Err(failure) => return Err(failure),
     };
-    let rewritten = rewrite(state, files, meter, call, |file| arrow::open_parquet(file)).await;
+    let rewritten = rewrite(state, "parquet", files, meter, call, |file| arrow::open_parquet(file)).await;
     rewritten.map_err(|failure| match refused {
         Some(refused) => failure.advise(refused.text()),
         None => failure,
@@ -356,13 +356,16 @@ async fn arrow_ipc(
             Err(_) => {}
         }
     }
-    rewrite(state, files, meter, call, |file| arrow::open(file).map(|(schema, batches, _)| (schema, batches)))
-        .await
+    rewrite(state, "arrow", files, meter, call, |file| {
+        arrow::open(file).map(|(schema, batches, _)| (schema, batches))
+    })
+    .await
 }
 
 /// Writes batches as what hyperd reads.
 async fn rewrite(
     state: &Arc<State>,
+    read_as: &str,
     files: Vec<PathBuf>,
     meter: &Meter,
     call: &Call,
@@ -411,7 +414,7 @@ async fn rewrite(
         descriptor.join(", ")
     );
     let columns = columns.into_iter().map(|column| (column.name, column.ty)).collect();
-    let mut relation = Relation::new(from, columns, "arrow", names);
+    let mut relation = Relation::new(from, columns, read_as, names);
     relation.temporary.push(copy);
     relation.warnings = warnings;
     Ok(relation)
@@ -507,7 +510,12 @@ pub(crate) async fn describe(lease: &mut Lease, from: &str) -> Result<Vec<(Strin
     let rows = lease.query(&sql).await.map_err(explain)?;
     let columns = rows
         .columns()
-        .map(|columns| columns.iter().map(|column| (column.name().to_owned(), column.to_string())).collect())
+        .map(|columns| {
+            columns
+                .iter()
+                .map(|column| (column.name().to_owned(), column.to_string().replace(", ", ",")))
+                .collect()
+        })
         .unwrap_or_default();
     rows.finish().await.map_err(explain)?;
     Ok(columns)

@@ -91,6 +91,11 @@ impl Staging {
             match self.rename(&self.table.clone(), &old).await {
                 Ok(()) => aside.push(old),
                 Err(failure) if is_missing(&failure) => {}
+                // Another load is at it.
+                Err(failure) if is_conflict(&failure) => {
+                    outcome = Err(failure);
+                    continue;
+                }
                 Err(failure) => {
                     outcome = Err(failure);
                     break;
@@ -99,7 +104,7 @@ impl Staging {
             outcome = self.put().await;
             match &outcome {
                 // Another load was faster.
-                Err(failure) if is_there(failure) => {}
+                Err(failure) if is_there(failure) || is_conflict(failure) => {}
                 _ => break,
             }
         }
@@ -156,6 +161,11 @@ pub(crate) fn is_missing(failure: &Failure) -> bool {
 /// There is a table of this name.
 pub(crate) fn is_there(failure: &Failure) -> bool {
     failure.sqlstate.as_deref() == Some("42P07")
+}
+
+/// Somebody else changed the same at the same moment.
+pub(crate) fn is_conflict(failure: &Failure) -> bool {
+    failure.sqlstate.as_deref() == Some("40001")
 }
 
 /// Puts right what servers left that were killed while they loaded: tables that were moved aside go back, stand-ins away.
