@@ -231,7 +231,7 @@ fn files_are_written_where_the_user_allows_it() {
 fn a_picture_too_large_for_an_answer_is_a_file_or_an_error() {
     let server = Server::start(&[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let sql = "SELECT i * 7919 % 30011 AS x, i * 104729 % 30013 AS y FROM generate_series(1, 30000) AS s(i)";
+    let sql = "SELECT i::bigint * 7919 % 30011 AS x, i::bigint * 104729 % 30013 AS y FROM generate_series(1, 30000) AS s(i)";
 
     let refused =
         server.call("chart", json!({"sql": sql, "kind": "scatter", "options": {"format": "svg"}})).error();
