@@ -1,6 +1,7 @@
 //! The two byte buffers of a connection. The driver owns them; the session looks into one and appends to the other.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::wire::InitialMessage;
 
@@ -15,7 +16,7 @@ const STREAMING: usize = 256 << 10;
 /// A driver asks for [`InBuf::space`], reads into it and reports [`InBuf::filled`]. The buffer grows while reads fill
 /// it, and for a message larger than itself; at most to twice of what really arrived, so that a declared length alone
 /// costs nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct InBuf {
     /// All of it is initialised; bytes outside `head..tail` mean nothing.
     bytes: Vec<u8>,
@@ -115,8 +116,15 @@ impl InBuf {
     }
 }
 
+/// How much there is. The bytes are the user's, and may be many.
+impl fmt::Debug for InBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InBuf").field("unread", &self.unread().len()).finish_non_exhaustive()
+    }
+}
+
 /// What is to be sent and was not sent yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct OutBuf {
     bytes: Vec<u8>,
     head: usize,
@@ -165,6 +173,13 @@ impl OutBuf {
     /// Where messages are appended.
     pub(crate) fn queue(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
+    }
+}
+
+/// How much there is. The bytes are the user's, and may be many.
+impl fmt::Debug for OutBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutBuf").field("unsent", &self.unsent().len()).finish_non_exhaustive()
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A runtime carries bytes, reads a clock and waits. It decides nothing: what to send, what an answer means, when to
 //! give up and whose fault it is come out of the session. That makes it short: the project's tests drive it over
-//! async-std and over smol with the same 200 lines, which pass the same conformance suite as its clients.
+//! async-std and over smol with the same driver. It is less than 200 lines of code, with its traits and the two functions
+//! that it needs of an executor, and passes the same conformance suite as the project's clients.
 //!
 //! # What it holds
 //!
@@ -213,7 +214,8 @@
 //! `tests/src/conformance` has a trait of a dozen blocking methods. Implement it, add the runtime to the list in
 //! `tests/tests/conformance/main.rs`, and every scenario runs against it, over TCP and Unix sockets, against a scripted
 //! server and the real hyperd. `tests/tests/conformance/embedded` is a runtime that was added so, and worth reading
-//! beside this page: it cancels, it opens connections, and its futures may be dropped.
+//! beside this page: it cancels, it opens connections, and its futures may be dropped. `simulated.rs` beside it is one
+//! without sockets and without a clock: there the same scenarios run on virtual time, over a network that a seed makes up.
 //!
 //! [`InBuf`]: crate::buffer::InBuf
 //! [`OutBuf`]: crate::buffer::OutBuf

@@ -17,6 +17,7 @@ pub mod real_hyperd;
 pub mod script;
 pub mod scripted;
 pub mod simulation;
+pub mod virtual_time;
 
 /// README's example is compiled and run.
 #[cfg(doctest)]

@@ -8,7 +8,7 @@
 //! cargo test -p hyperwire-tests --test simulation soak -- --ignored --nocapture
 //! ```
 
-use hyperwire_tests::simulation::{Broken, Campaign, simulate, simulate_all};
+use hyperwire_tests::simulation::{Broken, Campaign, from_environment, simulate, simulate_all};
 use rstest::rstest;
 
 /// What every change is tried on.
@@ -48,11 +48,6 @@ const KINDS: &[&str] = &[
     "ready",
     "row",
 ];
-
-fn from_environment(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
-}
 
 fn campaign(first: u64, count: u64) -> Campaign {
     simulate_all(first..first + count, 2).unwrap_or_else(|finding| panic!("{finding}"))

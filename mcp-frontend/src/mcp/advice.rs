@@ -94,7 +94,7 @@ fn syntax(refusal: Refusal<'_>) -> Option<&'static str> {
     } else if says("cannot compare") || says("set operations require an identical schema") {
         "Next: CAST one side to the other's type."
     } else if says("elements must have identical types") {
-        "Next: CAST the values, also CAST(NULL AS type)."
+        "Next: CAST the values of the first row to the columns' types, also CAST(NULL AS type)."
     } else if says("unexpected parameter '$") {
         "Next: pass its value in `params`."
     } else if says("unknown parameter") || says("unexpected number of parameters") {

@@ -36,6 +36,21 @@ impl Answer {
         Self { structured: Some(value), ..Self::default() }
     }
 
+    /// The same, with something that the caller should know.
+    #[must_use]
+    pub(crate) fn with_warning(mut self, warning: &str) -> Self {
+        match &mut self.structured {
+            Some(Value::Object(object)) => {
+                let warnings = object.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+                if let Value::Array(warnings) = warnings {
+                    warnings.push(warning.into());
+                }
+            }
+            _ => self.text = Some(self.text.map_or(warning.to_owned(), |text| format!("{text}\n{warning}"))),
+        }
+        self
+    }
+
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self { text: Some(text.into()), ..Self::default() }
     }

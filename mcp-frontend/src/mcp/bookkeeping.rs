@@ -172,8 +172,10 @@ pub(crate) async fn read(
     statement: &Statement,
     call: &Call,
 ) -> Result<Vec<Row>, Failure> {
-    let mut lease =
-        state.engine.lease(Needs { database: Some(alias), light: true, ..Needs::default() }, call).await?;
+    let mut lease = state
+        .engine
+        .lease_to_read(Needs { database: Some(alias), light: true, ..Needs::default() }, call)
+        .await?;
     let rows = match statement.run(&mut lease).await {
         Ok(outcome) => outcome.rows,
         Err(failure) if failure.sqlstate.as_deref() == Some("42P01") => Vec::new(),

@@ -17,6 +17,8 @@ pub(crate) struct Call {
     pub(crate) cancel: CancellationToken,
     pub(crate) progress: Progress,
     pub(crate) started: Instant,
+    /// What is known of the call's effect should it end early.
+    effect: Mutex<String>,
 }
 
 /// How far a call is. Counters only grow.
@@ -31,7 +33,17 @@ pub(crate) struct Progress {
 impl Call {
     /// A call that ends with `all` at the latest.
     pub(crate) fn new(all: &CancellationToken) -> Self {
-        Self { cancel: all.child_token(), progress: Progress::default(), started: Instant::now() }
+        Self {
+            cancel: all.child_token(),
+            progress: Progress::default(),
+            started: Instant::now(),
+            effect: Mutex::default(),
+        }
+    }
+
+    /// Says what has taken effect by now, and what is running. Callers hear it if the call is stopped.
+    pub(crate) fn effect(&self, known: impl Into<String>) {
+        *self.effect.lock().unwrap_or_else(PoisonError::into_inner) = known.into();
     }
 
     /// Does the work, unless the call is canceled or `limit` passes first. The work is dropped then, and what it held is
@@ -50,15 +62,20 @@ impl Call {
         tokio::select! {
             biased;
             outcome = work => outcome,
-            () = self.cancel.cancelled() => Err(Failure::new(
-                "Canceled. A statement that was running is canceled at hyperd, too; one that had ended has its effect.",
-            )),
-            () = late => Err(Failure::new(format!(
-                "Stopped after timeout_s = {} s, and canceled at hyperd. Next: filter or aggregate more, or give a \
-                 larger timeout_s.",
-                limit.unwrap_or_default().as_secs_f64()
-            ))),
+            () = self.cancel.cancelled() => Err(self.stopped("Canceled, at hyperd too.")),
+            () = late => Err(self
+                .stopped(&format!(
+                    "Stopped after timeout_s = {} s, at hyperd too.",
+                    limit.unwrap_or_default().as_secs_f64()
+                ))
+                .advise("Next: filter or aggregate more, or give a larger timeout_s.")),
         }
+    }
+
+    fn stopped(&self, what: &str) -> Failure {
+        let effect = self.effect.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let failure = Failure::new(what);
+        if effect.is_empty() { failure } else { failure.advise(&effect) }
     }
 }
 

@@ -38,8 +38,8 @@ pub(super) async fn serve(state: &Arc<State>, address: SocketAddr) -> Exit {
     let address = listener.local_addr().unwrap_or(address);
     let _ = writeln!(anstream::stderr(), "hyperwire mcp: serving on http://{address}{PATH}");
     let ending = state.ending.clone();
-    let serving =
-        axum::serve(listener, router(state)).with_graceful_shutdown(async move { ending.cancelled().await });
+    let serving = axum::serve(listener, router(state, address))
+        .with_graceful_shutdown(async move { ending.cancelled().await });
     let ended = async {
         state.ending.cancelled().await;
         sleep(LAST_WORDS).await;
@@ -53,14 +53,16 @@ pub(super) async fn serve(state: &Arc<State>, address: SocketAddr) -> Exit {
     }
 }
 
-fn router(state: &Arc<State>) -> Router {
+fn router(state: &Arc<State>, address: SocketAddr) -> Router {
     let mut sessions = LocalSessionManager::default();
     let mut config = SessionConfig::default();
     config.keep_alive = Some(SESSION);
     sessions.session_config = config;
     // A page of the web that makes a name of its own point here says so in Host, and any page in Origin (DNS rebinding).
-    // Hosts are those of loopback unless told otherwise.
+    let hosts =
+        ["localhost", "127.0.0.1", "::1"].map(str::to_owned).into_iter().chain([address.ip().to_string()]);
     let config = StreamableHttpServerConfig::default()
+        .with_allowed_hosts(hosts)
         .with_allowed_origins(["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"])
         .with_sse_keep_alive(Some(ALIVE))
         .with_max_request_body_bytes(LARGEST_REQUEST)

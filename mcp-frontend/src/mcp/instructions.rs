@@ -1,29 +1,44 @@
 //! What a model is told before it calls anything. Claude Code cuts this at 2,048 characters.
 
-pub(crate) const INSTRUCTIONS: &str = "\
+use super::engine::databases::PERSISTENT;
+use super::state::State;
+
+const READS: &str = "\
 SQL on Hyper, a fast analytical database, over files and tables. One step is usually enough: `query` with `inputs` runs \
-SQL over a CSV, JSON, Parquet or Arrow file; `load` makes a table of it; `chart` draws a result.
+SQL over a CSV, JSON, Parquet or Arrow file; `chart` draws a result.";
 
-Databases: `local` is scratch and ends with this server; `persistent` is kept. Tables are alias.public.name; unqualified \
-ones are those of the tool's `database` argument, local if there is none. Attach .hyper files with `database`. `inspect` \
-without arguments shows what there is.
+const LOADS: &str = " `load` makes a table of a file.";
+const READS_ONLY: &str = " This server only reads.";
 
-Hyper's SQL is PostgreSQL's with these differences: one statement a string; no views, indexes, sequences, savepoints, \
-UPDATE ... FROM or ON CONFLICT; CREATE, DROP and ALTER cannot be rolled back; no information_schema (use `inspect`); \
-1/2 is 0, so cast; GROUP BY takes expressions and positions; identifiers are case-sensitive when quoted and lower case \
-otherwise; strings are compared exactly; no ILIKE on numbers without a cast; dates: date_trunc, extract, interval '1 day', \
-to_char is missing for numbers; percentile_cont(0.5) WITHIN GROUP (ORDER BY x) and approx_count_distinct exist; files in \
-SQL: external('/abs/path.parquet') for those who may write.
+const LOCAL_ONLY: &str = "Databases: `local` is scratch and ends with this server.";
+const KEEPS: &str = "Databases: `local` is scratch and ends with this server; `persistent` is kept.";
 
-Answers are cut at 200 rows and 24 KB: aggregate in SQL rather than read rows, or `export` the whole result to a file. \
-Calls that take longer than 45 s go on as a job: see `job`.";
+const NAMES: &str = " Tables are alias.public.name; unqualified ones are those of the tool's `database` argument, local if \
+    there is none. `inspect` without arguments shows what there is.";
+const ATTACHES: &str = " Attach .hyper files with `database`.";
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+const DIALECT: &str = "\
+Hyper's SQL is PostgreSQL's with these differences. One statement a string; no views, indexes, keys, sequences, savepoints, \
+ON CONFLICT, QUALIFY or information_schema (use `inspect`); CREATE, DROP and ALTER cannot be rolled back; 7/2 is 3, so \
+cast; unquoted names are lower case; texts compare by code point ('B' < 'a'), ILIKE ignores case; to_char takes dates only. \
+There are GROUP BY ALL, DISTINCT ON, FILTER, * EXCLUDE (c), LATERAL, UPDATE ... FROM, median, percentile_cont(0.9) WITHIN \
+GROUP (ORDER BY x), min_by, approx_count_distinct, try_cast(x AS t), date_trunc, datediff('day', a, b), \
+generate_series(a, b, interval '1 month'), json -> and ->>. `inspect` with target hyper://sql says all of it, with examples.";
 
-    #[test]
-    fn claude_code_shows_all_of_it() {
-        assert!(INSTRUCTIONS.chars().count() < 2_048, "{}", INSTRUCTIONS.chars().count());
-    }
+const ANSWERS: &str = "Answers are cut at 200 rows and 24 KB: aggregate in SQL rather than read rows";
+const EXPORTS: &str = ", or `export` the whole result to a file";
+
+/// True of this server, and the same for each of its clients.
+pub(crate) fn instructions(state: &State) -> String {
+    let options = &state.options;
+    let keeps = state.engine.databases.get(PERSISTENT).is_ok();
+    let exports = !options.read_only || options.export_dir.is_some();
+    format!(
+        "{READS}{}\n\n{}{NAMES}{}\n\n{DIALECT}\n\n{ANSWERS}{}. Calls that take longer than {} s go on as a job: see `job`.",
+        if options.read_only { READS_ONLY } else { LOADS },
+        if keeps { KEEPS } else { LOCAL_ONLY },
+        if options.read_only { "" } else { ATTACHES },
+        if exports { EXPORTS } else { "" },
+        options.soft_deadline.as_secs_f64(),
+    )
 }

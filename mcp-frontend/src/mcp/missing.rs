@@ -210,7 +210,7 @@ async fn function_like(state: &Arc<State>, name: &str, call: &Call) -> Option<St
     if let Some(known) = function(name) {
         return Some(format!("Next: {known}."));
     }
-    let mut lease = state.engine.lease(Needs { light: true, ..Needs::default() }, call).await.ok()?;
+    let mut lease = state.engine.lease_to_read(Needs { light: true, ..Needs::default() }, call).await.ok()?;
     let sql = "SELECT DISTINCT proname FROM pg_catalog.pg_proc";
     let all = lease.query(sql).await.ok()?.map(|row| Ok::<_, hyperwire_tokio::Error>(row.get::<String>(0)?));
     let all = all.await.ok()?;

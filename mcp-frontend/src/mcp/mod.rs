@@ -14,6 +14,7 @@ mod files;
 mod http;
 mod instructions;
 mod jobs;
+mod links;
 mod missing;
 mod names;
 mod overview;
@@ -30,6 +31,7 @@ mod tables;
 mod tools;
 mod watching;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,12 +41,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::args::{McpArguments, McpCommand};
 use crate::exit::Exit;
-use engine::{Engine, Hyperd};
+use engine::databases::Database;
+use engine::{Engine, Kind};
 use failure::Failure;
 use state::{Options, State};
 
-/// How long hyperd may take to stop what was running. The client waits for this process.
-const LAST_DEEDS: Duration = Duration::from_millis(400);
+/// How long hyperd may take to stop what was running, and to end if it is this server's own. The client waits for this
+/// process.
+const LAST_DEEDS: Duration = Duration::from_millis(500);
 
 /// Serves until the client goes away, or says how to make it come.
 pub(crate) fn run(arguments: &McpArguments) -> Exit {
@@ -65,7 +69,8 @@ pub(crate) fn run(arguments: &McpArguments) -> Exit {
 async fn serve(arguments: &McpArguments) -> Exit {
     let state = match state(arguments) {
         Ok(state) => state,
-        Err(failure) => return complain(failure.text(), Exit::NoHyperd),
+        // A folder that is not there, or no place for scratch files; without a hyperd there still is a server.
+        Err(failure) => return complain(failure.text(), Exit::Usage),
     };
     end_on_signals(&state.ending);
     let warming = state.engine.clone();
@@ -80,22 +85,20 @@ async fn serve(arguments: &McpArguments) -> Exit {
     state.ending.cancel();
     state.work.close();
     // Calls end by themselves now, which drops their leases.
-    let ended = async {
-        state.work.wait().await;
-        state.engine.settled().await;
-    };
-    let _ = timeout(LAST_DEEDS, ended).await;
+    let _ = timeout(LAST_DEEDS / 4, state.work.wait()).await;
+    state.engine.end(LAST_DEEDS).await;
     exit
 }
 
 fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
-    #[cfg(unix)]
-    let hyperd = if arguments.private { Hyperd::private(Vec::new()) } else { Hyperd::shared()? };
-    #[cfg(not(unix))]
-    let hyperd = Hyperd::private(Vec::new());
-    let engine = Engine::new(hyperd)?;
-    if !arguments.ephemeral_only {
-        persistent::register(&engine, arguments.persistent_db.as_deref())?;
+    let paths = paths::Paths::new(&arguments.allow_dir)?;
+    let persistent = match arguments.ephemeral_only {
+        true => None,
+        false => persistent::locate(arguments.persistent_db.as_deref(), arguments.read_only, &paths)?,
+    };
+    let engine = Engine::new(&kind(arguments, &paths, persistent.as_ref()))?;
+    if let Some(persistent) = persistent {
+        engine.databases.add(persistent)?;
     }
     Ok(Arc::new(State {
         options: Options {
@@ -105,7 +108,7 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
             export_dir: arguments.export_dir.clone(),
             content: arguments.content,
         },
-        paths: paths::Paths::new(&arguments.allow_dir)?,
+        paths,
         changes: changes::Changes::default(),
         engine,
         parking: result::Parking::default(),
@@ -119,6 +122,15 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         overview: overview::Overview::default(),
         ending: CancellationToken::new(),
     }))
+}
+
+fn kind(arguments: &McpArguments, paths: &paths::Paths, persistent: Option<&Database>) -> Kind {
+    if paths.allowed().is_empty() {
+        return if arguments.private { Kind::Private } else { Kind::Shared };
+    }
+    let persistent = persistent.and_then(|database| database.path.parent()).map(Path::to_path_buf);
+    let export = arguments.export_dir.as_deref().and_then(|folder| folder.canonicalize().ok());
+    Kind::Bounded(paths.allowed().iter().cloned().chain(persistent).chain(export).collect())
 }
 
 /// Being told to end is as good as the end of input.

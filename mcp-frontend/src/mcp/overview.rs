@@ -105,7 +105,7 @@ async fn take(state: &Arc<State>, number: u64) -> Seen {
 }
 
 async fn version(state: &Arc<State>, call: &Call) -> Result<String, Failure> {
-    let mut lease = state.engine.lease(Needs { light: true, ..Needs::default() }, call).await?;
+    let mut lease = state.engine.lease_to_read(Needs { light: true, ..Needs::default() }, call).await?;
     let version: Vec<String> = lease
         .query("SELECT version()")
         .await?

@@ -2,7 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use tokio::task::spawn_blocking;
+
 use super::failure::Failure;
+use super::links::link_outside;
+use super::read_only::may_open_files;
 
 /// The folders that the user allowed, with every symbolic link followed; none is everywhere.
 #[derive(Clone, Debug, Default)]
@@ -23,12 +27,16 @@ impl Paths {
 
     /// A file or folder that exists, as its canonical path. Without a folder of its own a path is the server's.
     pub(crate) fn to_read(&self, path: &str) -> Result<PathBuf, Failure> {
-        let found = Path::new(path).canonicalize().map_err(|error| {
-            Failure::new(format!(
-                "{path} cannot be read: {error}. Next: give the absolute path of a file that exists."
-            ))
-        })?;
-        self.allow(path, found)
+        match Path::new(path).canonicalize() {
+            Ok(found) => self.allow(path, found),
+            Err(error) => {
+                // What is outside is not even said to be missing.
+                self.allow(path, nearest_folder(path)?)?;
+                Err(Failure::new(format!(
+                    "{path} cannot be read: {error}. Next: give the absolute path of a file that exists."
+                )))
+            }
+        }
     }
 
     /// A file that is to be written, as its canonical path; its folder has to exist.
@@ -38,11 +46,15 @@ impl Paths {
         let (Some(folder), Some(name)) = (given.parent(), given.file_name()) else {
             return Err(Failure::new(format!("{path} names no file.")));
         };
-        let folder = folder.canonicalize().map_err(|error| {
-            Failure::new(format!(
-                "The folder of {path} cannot be written to: {error}. Next: choose one that exists."
-            ))
-        })?;
+        let folder = match folder.canonicalize() {
+            Ok(folder) => self.allow(path, folder)?,
+            Err(error) => {
+                self.allow(path, nearest_folder(path)?)?;
+                return Err(Failure::new(format!(
+                    "The folder of {path} cannot be written to: {error}. Next: choose one that exists."
+                )));
+            }
+        };
         let place = folder.join(name);
         // What stands there may be a link to somewhere else.
         let place = match place.symlink_metadata() {
@@ -59,13 +71,41 @@ impl Paths {
         self.allow(path, place)
     }
 
+    /// Refuses SQL that may open files by name while a link in an allowed folder leads out of it. hyperd keeps to the
+    /// folders, whatever SQL says ([`Kind::Bounded`](super::engine::Kind::Bounded)), and looks through links to folders,
+    /// but not through links to files.
+    pub(crate) async fn allow_sql(&self, sql: &str) -> Result<(), Failure> {
+        if self.allowed.is_empty() || !may_open_files(sql) {
+            return Ok(());
+        }
+        let allowed = self.allowed.clone();
+        let looking = spawn_blocking(move || link_outside(&allowed));
+        match looking.await.map_err(|stopped| Failure::new(stopped.to_string()))? {
+            Ok(None) => Ok(()),
+            Ok(Some(link)) => Err(Failure::new(format!(
+                "{} is a link to something outside the folders that the user allowed, so SQL that may open files by name \
+                 is not run here. Nothing was run. Next: use `load`, `export` or `database`, which check each path.",
+                link.display()
+            ))),
+            Err(why) => Err(Failure::new(format!(
+                "It cannot be said whether a link leads out of the folders that the user allowed: {why}. So SQL that may \
+                 open files by name is not run here. Nothing was run. Next: use `load`, `export` or `database`."
+            ))),
+        }
+    }
+
     /// The folders; none is everywhere.
     pub(crate) fn allowed(&self) -> &[PathBuf] {
         &self.allowed
     }
 
+    /// Whether a canonical path lies in one of them.
+    pub(crate) fn contain(&self, path: &Path) -> bool {
+        self.allowed.is_empty() || self.allowed.iter().any(|folder| path.starts_with(folder))
+    }
+
     fn allow(&self, given: &str, path: PathBuf) -> Result<PathBuf, Failure> {
-        if self.allowed.is_empty() || self.allowed.iter().any(|folder| path.starts_with(folder)) {
+        if self.contain(&path) {
             return Ok(path);
         }
         let allowed: Vec<_> = self.allowed.iter().map(|folder| folder.display().to_string()).collect();
@@ -75,6 +115,16 @@ impl Paths {
             allowed.join(", ")
         )))
     }
+}
+
+/// The innermost folder around `path` that there is, as its canonical path.
+fn nearest_folder(path: &str) -> Result<PathBuf, Failure> {
+    let whole =
+        std::path::absolute(path).map_err(|error| Failure::new(format!("{path} is no path: {error}.")))?;
+    whole
+        .ancestors()
+        .find_map(|folder| folder.canonicalize().ok())
+        .ok_or_else(|| Failure::new(format!("{path} is nowhere.")))
 }
 
 #[cfg(test)]
@@ -111,6 +161,21 @@ mod tests {
 
         assert!(paths.to_read(link.to_str().unwrap()).is_err());
         assert!(paths.to_write(link.to_str().unwrap(), true).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_outside_is_not_said_to_be_missing() {
+        let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let paths = Paths::new(&[inside.path().to_owned()]).unwrap();
+        let [near, far] =
+            [&inside, &outside].map(|folder| folder.path().join("none/file").to_str().unwrap().to_owned());
+
+        for refused in [paths.to_read(&near), paths.to_write(&near, false)] {
+            assert!(!refused.unwrap_err().text().contains("outside"));
+        }
+        for refused in [paths.to_read(&far), paths.to_write(&far, false)] {
+            assert!(refused.unwrap_err().text().contains("outside"));
+        }
     }
 
     #[test]

@@ -4,16 +4,21 @@ use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::engine::Engine;
 use super::engine::databases::{Database, Mode, PERSISTENT};
 use super::failure::Failure;
+use super::paths::Paths;
 
-/// Makes it known. Its file is created when it is first used.
-pub(crate) fn register(engine: &Engine, asked: Option<&Path>) -> Result<(), Failure> {
-    let path = match asked
-        .map(Path::to_path_buf)
-        .or_else(|| env::var_os("HYPERDB_PERSISTENT_DB").map(PathBuf::from))
-    {
+/// Which database it is; its file is created when it is first used. A read-only server creates none: without a file there
+/// is no such database.
+pub(crate) fn locate(
+    asked: Option<&Path>,
+    read_only: bool,
+    paths: &Paths,
+) -> Result<Option<Database>, Failure> {
+    let of_environment = || env::var_os("HYPERDB_PERSISTENT_DB").filter(|path| !path.is_empty());
+    let asked = asked.map(Path::to_path_buf).or_else(|| of_environment().map(PathBuf::from));
+    let is_asked = asked.is_some();
+    let path = match asked {
         Some(path) => path,
         None => default_path()?,
     };
@@ -23,13 +28,24 @@ pub(crate) fn register(engine: &Engine, asked: Option<&Path>) -> Result<(), Fail
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(Failure::new(format!("{} is no file for a persistent database", path.display())));
     };
+    if read_only && !path.exists() {
+        return Ok(None);
+    }
     fs::create_dir_all(folder).map_err(cannot)?;
     // One spelling: hyperd takes another for another database.
     let path = match path.canonicalize() {
         Ok(path) => path,
         Err(_) => folder.canonicalize().map_err(cannot)?.join(name),
     };
-    engine.databases.add(Database { alias: PERSISTENT.to_owned(), path, mode: Mode::ReadWrite })
+    // SQL can open whatever lies beside it. Only hyperwire's files lie beside the default one.
+    if is_asked && !paths.contain(&path) {
+        return Err(Failure::new(format!(
+            "the persistent database {} is outside the folders of --allow-dir; add its folder, or pass --ephemeral-only",
+            path.display()
+        )));
+    }
+    let mode = if read_only { Mode::ReadOnly } else { Mode::ReadWrite };
+    Ok(Some(Database { alias: PERSISTENT.to_owned(), path, mode }))
 }
 
 fn default_path() -> Result<PathBuf, Failure> {

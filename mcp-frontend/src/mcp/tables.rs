@@ -195,7 +195,8 @@ pub(crate) fn near_tables(name: &str, all: &[Found]) -> Vec<String> {
     near.iter().flat_map(|near| -> Vec<String> { of_name(&near) }).take(3).collect()
 }
 
-async fn sizes_on(lease: &mut Lease, alias: &str) -> Result<Vec<Size>, Failure> {
+/// [`sizes`] on a session that has the database attached.
+pub(crate) async fn sizes_on(lease: &mut Lease, alias: &str) -> Result<Vec<Size>, Failure> {
     let catalog = format!("{}.pg_catalog", quoted(alias));
     // Temporary tables are those of whoever had this session before.
     let sql = format!(
@@ -262,5 +263,5 @@ pub(crate) async fn rows_on(lease: &mut Lease, table: &Found) -> Option<i64> {
 }
 
 async fn open(state: &Arc<State>, alias: &str, call: &Call) -> Result<Lease, Failure> {
-    state.engine.lease(Needs { database: Some(alias), sql: "", light: true }, call).await
+    state.engine.lease_to_read(Needs { database: Some(alias), sql: "", light: true }, call).await
 }

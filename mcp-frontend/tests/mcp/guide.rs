@@ -26,6 +26,15 @@ fn every_statement_of_the_guide_does_what_the_guide_says() {
     config.session.result_format = Format::Text;
     config.session.options.push(("extra_float_digits".to_owned(), "3".to_owned()));
     let mut client = Client::connect(config).expect("hyperd lets us in");
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = folder.path().join("guide.hyper").display().to_string();
+    for sql in [
+        format!("CREATE DATABASE \"{database}\""),
+        format!("ATTACH DATABASE \"{database}\" AS local"),
+        "SET schema_search_path = 'local'".to_owned(),
+    ] {
+        client.execute(&sql).expect("a database, as the server has one");
+    }
     let examples = examples();
     assert!(examples.len() > 60, "the guide has {} examples: are they still found?", examples.len());
 

@@ -270,6 +270,44 @@ fn a_sample_and_statistics_say_what_is_in_a_table() {
 }
 
 #[test]
+fn a_file_is_described_without_being_loaded() {
+    let (server, folder) = (Server::start(&[]), tempfile::tempdir().unwrap());
+    let here = folder.path().canonicalize().unwrap();
+    let text: String = (1..=1000).map(|number| format!("{number},name {number},2024-01-02\n")).collect();
+    std::fs::write(here.join("a.csv"), format!("id,name,born\n{text}")).unwrap();
+    std::fs::write(here.join("a.json"), r#"[{"id": 1, "name": "x"}, {"id": 2, "name": null}]"#).unwrap();
+    let sql = "SELECT i AS id, 'name ' || i AS name FROM generate_series(1, 1000) s(i)";
+    for name in ["a.parquet", "a.arrow", "a.hyper"] {
+        server.call("export", json!({"sql": sql, "path": here.join(name)})).structured();
+    }
+
+    let of = |name: &str, detail: &str| {
+        inspect(&server, json!({"target": here.join(name), "detail": detail}))["tables"][0].clone()
+    };
+
+    for (name, rows) in [("a.csv", 1000), ("a.json", 2), ("a.parquet", 1000), ("a.arrow", 1000)] {
+        let about = of(name, "sample");
+        assert_eq!(about["rows"], rows, "{about}");
+        assert_eq!(about["file"], json!(here.join(name)));
+        assert_eq!(about["columns"][0], json!({"name": "id", "type": "integer"}), "{name}");
+        assert_eq!(about["columns"][1]["type"], "text", "{name}");
+        assert_eq!(about["sample"][0][0], 1, "{about}");
+        assert_eq!(about["bytes"].as_u64(), Some(here.join(name).metadata().unwrap().len()));
+        let stats = of(name, "stats");
+        assert_eq!((&stats["columns"][0]["max"], &stats["rows"]), (&json!(rows), &json!(rows)), "{stats}");
+    }
+    assert_eq!(of("a.csv", "columns")["columns"][2], json!({"name": "born", "type": "date"}));
+    let database = of("a.hyper", "columns");
+    assert_eq!(database["tables"], json!([{"table": "public.a", "columns": 2, "rows_about": 1000}]));
+    // Nothing is left behind.
+    assert_eq!(names(&inspect(&server, json!({"database": "local"}))), [""; 0]);
+    // The file is free for a writer.
+    let attach = json!({"action": "attach", "path": here.join("a.hyper"), "alias": "a", "mode": "readwrite"});
+    server.call("database", attach).structured();
+    assert_eq!(names(&inspect(&server, json!({"target": here.join("a.hyper")}))), ["a.public.a"]);
+}
+
+#[test]
 fn what_cannot_be_is_refused() {
     let server = Server::start(&[]);
 

@@ -1,25 +1,37 @@
 //! `hyperwire mcp` as its clients have it: a process that is spoken to on its standard input and output, on a real hyperd.
 #![cfg(unix)]
 
+mod process;
 mod server;
-mod wire;
 
+mod answers;
 mod catalog;
 mod chart;
 mod config;
 mod database;
+mod durable;
 mod errors;
+mod execute;
 mod export;
 mod guide;
+mod hang;
 mod http;
+mod inputs;
 mod inspect;
 mod job;
+mod load;
 mod memory;
+mod paths;
 mod prompts;
 mod protocol;
 mod python_sdk;
+mod query;
+mod read_only;
 mod resources;
+mod results;
 mod rmcp_client;
 mod serving;
 mod tokens;
+mod toolsets;
 mod watch;
+mod wire;

@@ -89,6 +89,8 @@ fn a_modern_request_says_who_asks_and_in_which_revision() {
 fn what_only_one_era_has_is_unknown_to_the_other() {
     let mut server = Wire::start(&[]);
     server.modern(json!({}));
+    // Before anything was asked, any era may ping.
+    server.request("tools/list", json!({})).expect("tools are listed");
     for method in ["ping", "resources/subscribe", "logging/setLevel"] {
         let refused =
             server.request(method, json!({"uri": "hyper://sql", "level": "info"})).expect_err(method);
@@ -103,24 +105,28 @@ fn what_only_one_era_has_is_unknown_to_the_other() {
 
 #[test]
 fn the_server_answers_before_there_is_a_hyperd_and_says_why_there_is_none() {
-    let mut command = command(&["--private"]);
-    command.env("HYPERD_PATH", "/nowhere/hyperd").env("PATH", "").env("HYPERWIRE_CACHE_DIR", "/nowhere");
-    let mut server = Wire::spawn(command);
+    let mut without = command(&["--private"]);
+    without.env("HYPERD_PATH", "/nowhere/hyperd").env("PATH", "").env("HYPERWIRE_CACHE_DIR", "/nowhere");
+    let mut without_state = command(&[]);
+    without_state.env("HYPERDB_STATE_DIR", "/proc/nowhere");
 
-    server.initialize("2025-11-25");
-    server.request("tools/list", json!({})).expect("tools are listed");
-    let listed = server.request("resources/list", json!({})).expect("resources are listed");
-    let failed = server.request("tools/call", json!({"name": "query", "arguments": {"sql": "SELECT 1"}}));
-    let failed = failed.expect("a tool answers");
-    let prompted =
-        server.request("prompts/get", json!({"name": "chart-file", "arguments": {"path": "/a.csv"}}));
+    for (command, reason) in [(without, "/nowhere/hyperd"), (without_state, "/proc/nowhere")] {
+        let mut server = Wire::spawn(command);
+        server.initialize("2025-11-25");
+        server.request("tools/list", json!({})).expect("tools are listed");
+        let listed = server.request("resources/list", json!({})).expect("resources are listed");
+        let failed = server.request("tools/call", json!({"name": "query", "arguments": {"sql": "SELECT 1"}}));
+        let failed = failed.expect("a tool answers");
+        let prompted =
+            server.request("prompts/get", json!({"name": "chart-file", "arguments": {"path": "/a.csv"}}));
 
-    assert!(listed["resources"].as_array().expect("a list").len() >= 2, "{listed}");
-    assert_eq!(failed["isError"], json!(true));
-    let text = failed["content"][0]["text"].as_str().expect("a text");
-    assert!(text.contains("/nowhere/hyperd") && text.contains("Next:"), "{text}");
-    prompted.expect("a prompt needs no hyperd");
-    server.request("ping", json!({})).expect("the server is still there");
+        assert!(listed["resources"].as_array().expect("a list").len() >= 2, "{listed}");
+        assert_eq!(failed["isError"], json!(true));
+        let text = failed["content"][0]["text"].as_str().expect("a text");
+        assert!(text.contains(reason) && text.contains("Next:"), "{text}");
+        prompted.expect("a prompt needs no hyperd");
+        server.request("ping", json!({})).expect("the server is still there");
+    }
 }
 
 #[test]

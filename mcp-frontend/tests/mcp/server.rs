@@ -128,6 +128,11 @@ impl Server {
         Pending(id)
     }
 
+    /// The number of the next request.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Sends a notification.
     pub(crate) fn notify(&self, method: &str, params: Value) {
         self.say(&json!({"jsonrpc": "2.0", "method": method, "params": params}));

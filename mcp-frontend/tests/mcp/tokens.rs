@@ -49,6 +49,29 @@ fn eight_tools_cost_less_than_2500_tokens() {
 }
 
 #[test]
+fn the_instructions_speak_of_this_server() {
+    let said = |arguments: &[&str]| {
+        let hello = Wire::start(arguments).initialize("2025-11-25");
+        let said = hello["instructions"].as_str().expect("instructions").to_owned();
+        assert!(said.chars().count() < MOST_CHARACTERS, "{}", said.chars().count());
+        said
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let kept = folder.path().join("kept.hyper");
+
+    let ephemeral = said(&["--ephemeral-only", "--soft-deadline", "7"]);
+    let persistent = said(&["--persistent-db", kept.to_str().expect("UTF-8")]);
+    let reading = said(&["--read-only"]);
+
+    assert!(ephemeral.contains("`load`") && ephemeral.contains("longer than 7 s"), "{ephemeral}");
+    assert!(!ephemeral.contains("persistent") && persistent.contains("`persistent` is kept"), "{persistent}");
+    assert!(
+        reading.contains("only reads") && !reading.contains("`load`") && !reading.contains("`export`"),
+        "{reading}"
+    );
+}
+
+#[test]
 fn the_list_is_the_same_on_every_connection_and_whatever_was_called() {
     let (_, first) = listed(&[]);
     let mut server = Wire::start(&[]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyperwire_core::control::Record;
-use hyperwire_core::election::Election;
+use hyperwire_core::election::{Election, ElectionError};
 use hyperwire_core::time::Instant;
 
 use super::{ConnectError, JoinError, Settings};
@@ -47,19 +47,28 @@ impl Share {
     /// # Errors
     /// The search failed while the caller waited.
     pub fn enter(&mut self, has_waited: bool, now: Instant) -> Result<Option<Arc<Record>>, JoinError> {
-        if self.election.begin()
-            && let Some(record) = self.election.adopted()
-        {
-            self.uses += 1;
-            return Ok(Some(record.clone()));
+        if let Some(record) = self.try_enter() {
+            return Ok(Some(record));
         }
         if let Some(error) = self.election.error().cloned() {
             if has_waited {
-                return Err(self.refused.take().map_or(error.into(), JoinError::Command));
+                return Err(self.failure(error));
             }
             self.election.start(now);
         }
         Ok(None)
+    }
+
+    /// One more use, if there is a daemon that stays.
+    pub fn try_enter(&mut self) -> Option<Arc<Record>> {
+        let record = self.election.begin().then(|| self.election.adopted().cloned()).flatten()?;
+        self.uses += 1;
+        Some(record)
+    }
+
+    /// Why the search failed, for whoever waited for it.
+    pub fn failure(&mut self, error: ElectionError) -> JoinError {
+        self.refused.take().map_or(error.into(), JoinError::Command)
     }
 
     /// One more use on behalf of one that there is, whether the daemon is about to leave or not.

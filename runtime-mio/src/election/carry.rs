@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use hyperwire_blocking::daemon::ground::{NoAnswer, fresh_nonce, spawn, system_error};
-use hyperwire_core::control::{Command, DAEMON_LOCK, Nonce, Probe, Reply, SPAWN_LOCK, Status, SystemError};
-use hyperwire_core::election::{Answer, Effect, Greeting};
+use hyperwire_blocking::daemon::ground::{fresh_nonce, spawn, system_error};
+use hyperwire_core::control::{Command, DAEMON_LOCK, SPAWN_LOCK, SystemError};
+use hyperwire_core::election::{Answer, Effect, Greeting, Phase};
 use mio::Token;
 
 use super::Election;
@@ -20,22 +20,15 @@ const REPORT: usize = 3;
 /// Lines that are taken from a daemon, before others get their turn.
 const LINES_AT_ONCE: u32 = 16;
 
-/// What the exchange under way is for.
-#[derive(Debug)]
-pub(super) enum Purpose {
-    Probe,
-    Hello(Nonce),
-}
-
 impl Election {
     /// Does everything that takes no waiting.
     pub(super) fn carry(&mut self) {
-        self.machine.handle_timeout(self.clock.now());
+        self.share.election.handle_timeout(self.clock.now());
         let mut lines = LINES_AT_ONCE;
         loop {
-            while let Some(effect) = self.machine.poll_effect() {
+            while let Some(effect) = self.share.election.poll_effect() {
                 if let Some(answer) = self.carry_out(effect) {
-                    self.machine.handle_answer(answer, self.clock.now());
+                    self.share.election.handle_answer(answer, self.clock.now());
                 }
             }
             if !(self.take_answer() || self.take_line(&mut lines) || self.take_report()) {
@@ -50,7 +43,7 @@ impl Election {
 
     /// Undoes what was done for a search that is given up.
     pub(super) fn undo(&mut self) {
-        while let Some(effect) = self.machine.poll_effect() {
+        while let Some(effect) = self.share.election.poll_effect() {
             if matches!(effect, Effect::Say(_) | Effect::HangUp | Effect::Unlock) {
                 self.carry_out(effect);
             }
@@ -59,6 +52,18 @@ impl Election {
 
     /// Carries out, or begins to; gives the answer if there is one already.
     fn carry_out(&mut self, effect: Effect) -> Option<Answer> {
+        if !matches!(
+            effect,
+            Effect::Probe { .. }
+                | Effect::Say(_)
+                | Effect::HangUp
+                | Effect::Heartbeat { .. }
+                | Effect::Unlock
+        ) {
+            // Another look at the ports is to see them as they are then.
+            self.probes.end();
+            self.scans = matches!(effect, Effect::TestLock);
+        }
         match effect {
             Effect::ReadRecord => return Some(Answer::Record(self.folder.read_record())),
             Effect::TestLock => return Some(Answer::DaemonLock(self.folder.test_lock(DAEMON_LOCK))),
@@ -68,15 +73,14 @@ impl Election {
                 return Some(Answer::SpawnLock(tried));
             }
             Effect::Spawn => return Some(Answer::Spawned(self.spawn())),
-            Effect::Probe { port } => {
-                self.exchange = Some((Purpose::Probe, self.open(port, &Command::Ping, EXCHANGE)));
-            }
+            Effect::Probe { port } => self.probe(port),
             Effect::Hello { port } => {
+                self.daemon_port = port;
                 let Ok(nonce) = fresh_nonce() else {
                     return Some(Answer::Hello(Greeting::Error(SystemError::Exhausted)));
                 };
                 let exchange = self.open(port, &Command::Hello { nonce }, EXCHANGE);
-                self.exchange = Some((Purpose::Hello(nonce), exchange));
+                self.hello = Some((nonce, exchange));
             }
             Effect::Heartbeat { port } => {
                 self.heartbeat = Some(self.open(port, &Command::Heartbeat, HEARTBEAT));
@@ -115,7 +119,7 @@ impl Election {
         let command = (self.command)();
         // Fetching hyperd takes as long as it takes; the election's time is for the election.
         self.clock.leave_out(began.elapsed());
-        self.refused = command.as_ref().err().cloned();
+        self.share.note_command(&command);
         let command = command.map_err(|_| SystemError::NotFound)?;
         let started = spawn(&command, &self.place)
             .and_then(|reader| ReportPipe::new(reader, &self.registry, self.token(REPORT)));
@@ -123,30 +127,38 @@ impl Election {
         Ok(())
     }
 
-    /// Goes on with the exchange that the machine waits for; whether it is over.
+    /// Asks a port, and with it all that the machine will ask if nobody answers.
+    fn probe(&mut self, port: u16) {
+        let is_lower = self.share.election.phase() == Phase::RescanLower;
+        let below = if is_lower { self.daemon_port } else { u16::MAX };
+        let ports = self.place.ports;
+        let following = std::iter::successors(Some(port), |port| ports.after(Some(*port)))
+            .skip(1)
+            .take_while(|port| *port < below)
+            .take(if is_lower || self.scans { usize::MAX } else { 0 });
+        self.probes.ask(port, following, &self.registry, Token(self.first.0 + EXCHANGE));
+    }
+
+    /// Goes on with what the machine waits for; whether it is over.
     fn take_answer(&mut self) -> bool {
-        let Some((purpose, mut exchange)) = self.exchange.take() else { return false };
-        let answer = match (&purpose, exchange.advance()) {
-            (_, None) => None,
-            (Purpose::Probe, Some(Ok(Reply::Pong { .. }))) => {
-                exchange.ask(&Command::Status);
-                self.exchange = Some((purpose, exchange));
-                return true;
+        if let Some(answer) = self.probes.answer() {
+            self.share.election.handle_answer(Answer::Probe(answer), self.clock.now());
+            return true;
+        }
+        let Some((nonce, mut exchange)) = self.hello.take() else { return false };
+        let greeting = match exchange.advance() {
+            None => {
+                self.hello = Some((nonce, exchange));
+                return false;
             }
-            (Purpose::Probe, Some(answer)) => Some(Answer::Probe(judge(answer, &exchange))),
-            (Purpose::Hello(_), Some(Err(none))) => Some(Answer::Hello(none.into())),
-            (&Purpose::Hello(nonce), Some(Ok(reply))) => {
+            Some(Err(none)) => none.into(),
+            Some(Ok(reply)) => {
                 self.keep(exchange);
-                let answer = Answer::Hello(Greeting::Reply { nonce, reply });
-                self.machine.handle_answer(answer, self.clock.now());
-                return true;
+                Greeting::Reply { nonce, reply }
             }
         };
-        match answer {
-            Some(answer) => self.machine.handle_answer(answer, self.clock.now()),
-            None => self.exchange = Some((purpose, exchange)),
-        }
-        self.exchange.is_none()
+        self.share.election.handle_answer(Answer::Hello(greeting), self.clock.now());
+        true
     }
 
     /// The connection of a HELLO that was answered is the link from now on.
@@ -167,10 +179,10 @@ impl Election {
         *left -= 1;
         match link.advance() {
             Ok(None) => return false,
-            Ok(Some(reply)) => self.machine.handle_line(&reply, self.clock.now()),
+            Ok(Some(reply)) => self.share.election.handle_line(&reply, self.clock.now()),
             Err(_) => {
                 self.link = None;
-                self.machine.handle_hangup(self.clock.now());
+                self.share.election.handle_hangup(self.clock.now());
             }
         }
         true
@@ -180,19 +192,7 @@ impl Election {
     fn take_report(&mut self) -> bool {
         let Some(report) = self.report.as_mut().and_then(ReportPipe::advance) else { return false };
         self.report = None;
-        self.machine.handle_report(report, self.clock.now());
+        self.share.election.handle_report(report, self.clock.now());
         true
-    }
-}
-
-/// What a port is that answered PING, and STATUS if it said PONG.
-fn judge(answer: Result<Reply, NoAnswer>, exchange: &Exchange) -> Probe {
-    match answer {
-        Ok(Reply::Status(json)) => match Status::parse(json.as_bytes()) {
-            Ok(status) => Probe::Daemon { record: status.record.into(), owner: exchange.owner() },
-            Err(_) => Probe::Foreign,
-        },
-        Ok(_) => Probe::Foreign,
-        Err(none) => none.into(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod carry;
 mod exchange;
+mod probes;
 mod report;
 
 use std::ffi::OsString;
@@ -12,14 +13,15 @@ use std::time::Instant;
 
 use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::daemon::ground::StateFolder;
+use hyperwire_blocking::shared::ground::Share;
 use hyperwire_blocking::shared::{JoinError, Settings};
-use hyperwire_core::control::Record;
-use hyperwire_core::election::{self, Event, Phase};
+use hyperwire_core::control::{Nonce, Record};
+use hyperwire_core::election::{Event, Phase};
 use mio::{Registry, Token};
 
 use crate::clock::Clock;
-use carry::Purpose;
 use exchange::{Exchange, Line};
+use probes::Probes;
 use report::ReportPipe;
 
 /// The search for the daemon that lets the programs of one user share a hyperd, and the lease on it: what
@@ -30,7 +32,7 @@ use report::ReportPipe;
 /// right there, which takes microseconds; starting a daemon waits a millisecond for a shell to end, and for as long as
 /// [`Settings::command`] takes to give its command. The daemon itself is not waited for.
 pub struct Election {
-    machine: election::Election,
+    share: Share,
     clock: Clock,
     folder: StateFolder,
     place: Place,
@@ -38,15 +40,16 @@ pub struct Election {
     registry: Registry,
     first: Token,
     spawn_lock: Option<File>,
-    /// What the machine waits for the answer of.
-    exchange: Option<(Purpose, Exchange)>,
+    probes: Probes,
+    /// The port of the daemon that was greeted last.
+    daemon_port: u16,
+    /// The next probe is the first of a look at all ports, or a later one of it.
+    scans: bool,
+    /// A greeting that is not answered yet.
+    hello: Option<(Nonce, Exchange)>,
     heartbeat: Option<Exchange>,
     link: Option<Line>,
     report: Option<ReportPipe>,
-    /// How many uses are entered.
-    uses: usize,
-    /// Why the command for a daemon could not be given.
-    refused: Option<String>,
     /// Something was called, or may have come, since [`Election::poll_event`] last had nothing more to say.
     due: bool,
 }
@@ -61,10 +64,10 @@ impl Election {
     /// # Errors
     /// The state folder is of no use as a path, or the system gives no random bits or no registry.
     pub fn join(settings: Settings, registry: &Registry, first: Token) -> Result<Self, JoinError> {
-        let (clock, mut machine) = (Clock::start(), election::Election::new(settings.election()?));
-        machine.start(clock.now());
+        let clock = Clock::start();
+        let share = Share::begin(&settings, clock.now())?;
         Ok(Self {
-            machine,
+            share,
             clock,
             folder: StateFolder::new(&settings.place.state_folder),
             place: settings.place,
@@ -72,12 +75,13 @@ impl Election {
             registry: registry.try_clone()?,
             first,
             spawn_lock: None,
-            exchange: None,
+            probes: Probes::default(),
+            daemon_port: 0,
+            scans: false,
+            hello: None,
             heartbeat: None,
             link: None,
             report: None,
-            uses: 0,
-            refused: None,
             due: true,
         })
     }
@@ -90,7 +94,7 @@ impl Election {
 
     /// Says what time it is. Early and repeated calls change nothing.
     pub fn on_timeout(&mut self, now: Instant) {
-        self.machine.handle_timeout(self.clock.at(now));
+        self.share.election.handle_timeout(self.clock.at(now));
         self.due |= self.deadline().is_some_and(|at| at <= now);
     }
 
@@ -101,10 +105,10 @@ impl Election {
         if self.due {
             return Some(self.clock.past());
         }
-        let machine = self.machine.deadline().and_then(|(at, _)| self.clock.system(at));
-        let asked = self.exchange.as_ref().map(|(_, exchange)| exchange.deadline());
+        let machine = self.share.election.deadline().and_then(|(at, _)| self.clock.system(at));
+        let hello = self.hello.as_ref().map(|(_, exchange)| exchange.deadline());
         let heartbeat = self.heartbeat.as_ref().map(Exchange::deadline);
-        [machine, asked, heartbeat].into_iter().flatten().min()
+        [machine, self.probes.deadline(), hello, heartbeat].into_iter().flatten().min()
     }
 
     /// The next thing that happened. `None` until there is more readiness or more time.
@@ -115,11 +119,8 @@ impl Election {
         if std::mem::take(&mut self.due) {
             self.carry();
         }
-        match self.machine.poll_event() {
-            Some(Event::Failed(error)) => Err(match self.refused.take() {
-                Some(why) => JoinError::Command(why),
-                None => error.into(),
-            }),
+        match self.share.election.poll_event() {
+            Some(Event::Failed(error)) => Err(self.share.failure(error)),
             event => Ok(event),
         }
     }
@@ -128,59 +129,50 @@ impl Election {
     /// does not leave already: gives its record, which says where its hyperd listens. Else wait for the next
     /// [`Event::Adopted`].
     pub fn enter(&mut self) -> Option<Arc<Record>> {
-        if !self.machine.begin() {
-            return None;
-        }
-        let record = self.machine.adopted()?.clone();
-        self.uses += 1;
-        Some(record)
+        self.share.try_enter()
     }
 
     /// Says that what was entered has ended. A daemon that was told to leave may do so after the last, and the search for
     /// the next one begins.
     pub fn leave(&mut self) {
-        self.uses = self.uses.saturating_sub(1);
-        if self.uses == 0 {
-            self.due = true;
-            self.machine.end(self.clock.now());
-        }
+        self.due |= self.share.leave(self.clock.now());
     }
 
     /// Says that hyperd looks dead from here. The daemon finds out for itself whether it is, and replaces it then.
     pub fn report(&mut self, reason: &str) {
         self.due = true;
-        self.machine.report(reason, self.clock.now());
+        self.share.election.report(reason, self.clock.now());
     }
 
     /// Begins the search anew, with a deadline of its own. What was adopted is given up.
     pub fn search_again(&mut self) {
         self.due = true;
-        self.machine.start(self.clock.now());
+        self.share.election.start(self.clock.now());
     }
 
     /// Where the search is.
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.machine.phase()
+        self.share.election.phase()
     }
 
     /// Whether a daemon acknowledged a lease that is still held.
     #[must_use]
     pub fn has_lease(&self) -> bool {
-        self.machine.has_lease()
+        self.share.election.has_lease()
     }
 }
 
 impl fmt::Debug for Election {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Election").field("machine", &self.machine).finish_non_exhaustive()
+        f.debug_struct("Election").field("share", &self.share).finish_non_exhaustive()
     }
 }
 
 /// Leaves nothing locked and nobody waiting.
 impl Drop for Election {
     fn drop(&mut self) {
-        self.machine.release();
+        self.share.election.release();
         self.undo();
     }
 }

@@ -1,6 +1,13 @@
 //! The list: every scenario, for every runtime, over every kind of socket, against every server that it is for.
 
+use std::panic::resume_unwind;
+
 use super::{Offer, Runtime, SocketKind, Stage, scenarios};
+use crate::simulation::from_environment;
+use crate::virtual_time::{Played, play};
+
+/// How many worlds a case is played in.
+const SEEDS: u64 = 4;
 
 /// One thing that can happen, and what must come of it.
 pub struct Scenario {
@@ -8,14 +15,24 @@ pub struct Scenario {
     run: Box<dyn Fn(&Stage<'_>) + Send + Sync>,
     needs: Option<Offer>,
     only_on: Option<SocketKind>,
+    not_on: Option<SocketKind>,
     also_real: bool,
+    has_chance: bool,
 }
 
 impl Scenario {
     /// Against a scripted server.
     #[must_use]
     pub fn new(name: impl Into<String>, run: impl Fn(&Stage<'_>) + Send + Sync + 'static) -> Self {
-        Self { name: name.into(), run: Box::new(run), needs: None, only_on: None, also_real: false }
+        Self {
+            name: name.into(),
+            run: Box::new(run),
+            needs: None,
+            only_on: None,
+            not_on: None,
+            also_real: false,
+            has_chance: false,
+        }
     }
 
     /// Also against the real hyperd, which does what the script says.
@@ -32,10 +49,24 @@ impl Scenario {
         self
     }
 
-    /// Only over this kind of socket: the other kind does not know what it is about.
+    /// Only over this kind of socket: the others do not know what it is about.
     #[must_use]
     pub fn only_on(mut self, socket: SocketKind) -> Self {
         self.only_on = Some(socket);
+        self
+    }
+
+    /// Not over this kind of socket, which does not know what it is about.
+    #[must_use]
+    pub fn not_on(mut self, socket: SocketKind) -> Self {
+        self.not_on = Some(socket);
+        self
+    }
+
+    /// Its bytes follow from more than a seed.
+    #[must_use]
+    pub fn with_chance(mut self) -> Self {
+        self.has_chance = true;
         self
     }
 
@@ -48,7 +79,8 @@ impl Scenario {
     fn suits(&self, runtime: &dyn Runtime, socket: SocketKind, real: bool) -> bool {
         self.needs.is_none_or(|offer| runtime.offers(offer))
             && self.only_on.is_none_or(|only| only == socket)
-            && (!real || (self.also_real && cfg!(target_os = "linux")))
+            && self.not_on != Some(socket)
+            && (!real || (self.also_real && socket != SocketKind::Memory && cfg!(target_os = "linux")))
     }
 }
 
@@ -65,6 +97,7 @@ impl Case<'_> {
         let socket = match self.stage.socket {
             SocketKind::Tcp => "tcp",
             SocketKind::Unix => "unix",
+            SocketKind::Memory => "memory",
         };
         let peer = if self.stage.real { "hyperd" } else { "scripted" };
         format!("{}::{socket}::{peer}::{}", self.stage.runtime.name(), self.scenario.name)
@@ -75,8 +108,41 @@ impl Case<'_> {
     /// # Panics
     /// When something else comes of it than must.
     pub fn run(&self) {
-        (self.scenario.run)(&self.stage);
+        if self.stage.socket != SocketKind::Memory {
+            return (self.scenario.run)(&self.stage);
+        }
+        let first = from_environment("SIMULATION_SEED");
+        let count = from_environment("SIMULATION_COUNT").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+        let first = first.unwrap_or(0);
+        for seed in first..first + count {
+            let played = self.play(seed);
+            if seed == first && !self.scenario.has_chance {
+                let again = self.play(seed);
+                if let Some((one, other)) = first_difference(&played.story, &again.story) {
+                    panic!("the same seed, another story: first {one:?}, then {other:?}");
+                }
+                assert_eq!(played.digest, again.digest, "the same seed, another story");
+            }
+        }
     }
+
+    #[expect(clippy::print_stderr, reason = "for whoever looks why it failed")]
+    fn play(&self, seed: u64) -> Played {
+        let (outcome, played) = play(seed, || (self.scenario.run)(&self.stage));
+        if let Err(panic) = outcome {
+            let name = self.name();
+            eprintln!(
+                "{}\nseed {seed}: run it alone with SIMULATION_SEED={seed} and `-- {name}`",
+                played.story
+            );
+            resume_unwind(panic);
+        }
+        played
+    }
+}
+
+fn first_difference<'s>(one: &'s str, other: &'s str) -> Option<(&'s str, &'s str)> {
+    one.lines().zip(other.lines()).find(|(one, other)| one != other)
 }
 
 /// Every case of these runtimes.
@@ -85,7 +151,7 @@ pub fn cases<'r>(runtimes: &[&'r dyn Runtime]) -> Vec<Case<'r>> {
     let scenarios: Vec<_> = scenarios::all().into_iter().map(std::sync::Arc::new).collect();
     let mut cases = Vec::new();
     for &runtime in runtimes {
-        for socket in [SocketKind::Tcp, SocketKind::Unix] {
+        for &socket in runtime.sockets() {
             for real in [false, true] {
                 let stage = Stage { runtime, socket, real };
                 let suitable = scenarios.iter().filter(|scenario| scenario.suits(runtime, socket, real));

@@ -9,6 +9,8 @@ use hyperwire_core::row::{Columns, Row, ToParameter, Type};
 use hyperwire_core::session::{CommandTag, ServerError};
 use hyperwire_core::wire::TransactionStatus;
 
+use super::SocketKind;
+
 /// A way to drive sessions.
 pub trait Runtime: Sync {
     /// What it is called in the names of cases, in snake case.
@@ -16,6 +18,11 @@ pub trait Runtime: Sync {
 
     /// Whether its clients have this; scenarios that need what they have not are not listed for it.
     fn offers(&self, offer: Offer) -> bool;
+
+    /// What its connections can be made of.
+    fn sockets(&self) -> &'static [SocketKind] {
+        &[SocketKind::Tcp, SocketKind::Unix]
+    }
 
     /// Connects and logs in.
     ///

@@ -5,6 +5,10 @@
 //! must make of it. Most servers are [scripted](crate::scripted); where a script claims to do what hyperd does, the
 //! same scenario runs against the real one too, and so the claim is tested as well.
 //!
+//! A runtime without sockets takes part in [worlds](crate::virtual_time): there each case is played with several seeds,
+//! one of them twice, and both must tell the same story to the byte. `SIMULATION_SEED` plays one seed, and
+//! `SIMULATION_COUNT` says how many from there.
+//!
 //! ```no_run
 //! use hyperwire_tests::conformance::{self, Blocking};
 //!

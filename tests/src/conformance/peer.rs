@@ -15,7 +15,8 @@ use hyperwire_core::wire::TransactionStatus;
 use super::{Client, Runtime};
 #[cfg(target_os = "linux")]
 use crate::real_hyperd::RealHyperd;
-use crate::scripted::{Auth, Failure, Latch, Listen, Rows, Server, Session, oid};
+use crate::scripted::{Address, Auth, Failure, Latch, Listen, Rows, Server, Session, oid};
+use crate::virtual_time::sleep;
 
 /// For waits that are meant to end early; also the patience of the scripts.
 pub(super) const LONG: Duration = Duration::from_secs(10);
@@ -33,6 +34,8 @@ pub enum SocketKind {
     Tcp,
     /// A Unix domain socket
     Unix,
+    /// None: a connection in a [world](crate::virtual_time), with a clock and a network that follow from a seed
+    Memory,
 }
 
 /// The runtime and the socket that a scenario is played on.
@@ -120,6 +123,7 @@ impl<'r> Stage<'r> {
         match self.socket {
             SocketKind::Tcp => Listen::tcp(),
             SocketKind::Unix => Listen::unix(),
+            SocketKind::Memory => Listen::memory(),
         }
         .patience(LONG)
     }
@@ -205,6 +209,20 @@ impl Peer<'_> {
             Kind::Scripted(_) => runs.wait(LONG).expect("the statement runs"),
             #[cfg(target_os = "linux")]
             Kind::Real(hyperd) => hyperd.wait_until_it_computes(),
+        }
+    }
+
+    /// Waits until a script releases this, and what it said before that is here.
+    ///
+    /// # Panics
+    /// When none does.
+    pub fn wait_until_it_said(&self, said: &Latch) {
+        said.wait(LONG).expect("the script comes to that");
+        // What goes through a socket of this machine is here at once; a network takes its time.
+        if let Kind::Scripted(server) = &self.server
+            && matches!(server.address(), Address::Memory(_))
+        {
+            sleep(SHORT);
         }
     }
 

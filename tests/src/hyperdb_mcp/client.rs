@@ -63,12 +63,20 @@ impl McpClient {
             .ok_or_else(|| self.failed(&format!("no rows in {result}")))
     }
 
+    /// What a tool says, for programs.
+    ///
+    /// # Errors
+    /// As [`McpClient::query`].
+    pub fn tool(&mut self, name: &str, arguments: &Value) -> Result<Value, String> {
+        Ok(self.call_tool(name, arguments)?["structuredContent"].take())
+    }
+
     /// What the tool `status` says.
     ///
     /// # Errors
     /// As [`McpClient::query`].
     pub fn status(&mut self) -> Result<Value, String> {
-        Ok(self.call_tool("status", &json!({}))?["structuredContent"].take())
+        self.tool("status", &json!({}))
     }
 
     /// Ends the input and waits for the server's end.

@@ -1,7 +1,7 @@
 //! What happened on a server: the one thing that its threads share.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -9,13 +9,11 @@ use hyperwire_core::wire::CancelKey;
 use socket2::SockAddr;
 
 use super::Failure;
+use crate::virtual_time::Monitor;
 
 /// What the threads of one server know together.
 #[derive(Debug, Default)]
-pub(super) struct Account {
-    state: Mutex<State>,
-    changed: Condvar,
-}
+pub(super) struct Account(Monitor<State>);
 
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -34,7 +32,7 @@ pub(super) struct State {
 
 impl Account {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub(super) fn is_finishing(&self) -> bool {
@@ -48,10 +46,7 @@ impl Account {
         wanted: impl Fn(&CancelKey) -> bool,
     ) -> Result<CancelKey, Failure> {
         let found = |state: &State| state.cancels.iter().position(&wanted);
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(self.state(), patience, |state| found(state).is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.wait_while(patience, |state| found(state).is_none());
         found(&state).and_then(|index| state.cancels.remove(index)).ok_or_else(|| Failure::Silence {
             expected: format!("a CancelRequest ({} for other sessions came)", state.cancels.len()),
             waited: patience,
@@ -63,7 +58,8 @@ impl Account {
         let mut state = self.state();
         state.cancel_connections += 1;
         state.cancels.push_back(key);
-        self.changed.notify_all();
+        drop(state);
+        self.0.notify();
     }
 
     pub(super) fn next_number(&self) -> usize {
@@ -79,11 +75,10 @@ impl Account {
     /// Counts a thread out that serves a connection no more.
     pub(super) fn count_out(&self) {
         self.state().running -= 1;
-        self.changed.notify_all();
+        self.0.notify();
     }
 
     pub(super) fn await_scripts(&self, bound: Duration) -> MutexGuard<'_, State> {
-        let waited = self.changed.wait_timeout_while(self.state(), bound, |state| state.running > 0);
-        waited.unwrap_or_else(PoisonError::into_inner).0
+        self.0.wait_while(bound, |state| state.running > 0)
     }
 }

@@ -50,6 +50,7 @@ mod session;
 mod startup;
 mod stream;
 mod tls;
+mod wire;
 
 pub use authentication::Auth;
 pub use failure::{Failure, Failures};

@@ -1,6 +1,5 @@
 //! What a script says.
 
-use std::thread;
 use std::time::Duration;
 
 use hyperwire_core::wire::{BackendMessage, CopyResponse, Report, TransactionStatus};
@@ -8,6 +7,7 @@ use hyperwire_core::wire::{BackendMessage, CopyResponse, Report, TransactionStat
 use super::rows::put_row;
 use super::stream::deadline;
 use super::{Failure, Rows, Session};
+use crate::virtual_time::pause;
 
 /// Bytes that a repeated row is handed to the socket in.
 const BLOCK: usize = 64 * 1024;
@@ -62,7 +62,7 @@ impl Session {
         let mut start = 0;
         for &end in places.iter().chain([&bytes.len()]) {
             self.send_bytes(&bytes[start..end])?;
-            thread::yield_now();
+            pause();
             start = end;
         }
         Ok(())

@@ -15,7 +15,9 @@ use tempfile::TempDir;
 
 use super::account::Account;
 use super::stream::is_reset;
+use super::wire::Wire;
 use super::{Failure, Failures, Session};
+use crate::virtual_time::{self, Listener, listen};
 
 /// How long a script waits for anything, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,31 +28,42 @@ const GRACE: Duration = Duration::from_secs(2);
 /// Where and how to listen.
 #[derive(Debug)]
 pub struct Listen {
-    unix: bool,
-    /// Of TCP.
-    host: Ipv4Addr,
+    on: On,
     patience: Duration,
     raw: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum On {
+    Tcp(Ipv4Addr),
+    Unix,
+    Memory,
 }
 
 impl Listen {
     /// On a free TCP port of 127.0.0.1.
     #[must_use]
     pub fn tcp() -> Self {
-        Self { unix: false, host: Ipv4Addr::LOCALHOST, patience: PATIENCE, raw: false }
+        Self::tcp_on(Ipv4Addr::LOCALHOST)
     }
 
     /// On a free TCP port of this address of the machine, or of the network namespace of the calling thread. The
     /// threads of the server live there too, and [`Server::finish`] has to be called there.
     #[must_use]
     pub fn tcp_on(host: Ipv4Addr) -> Self {
-        Self { host, ..Self::tcp() }
+        Self { on: On::Tcp(host), patience: PATIENCE, raw: false }
     }
 
     /// On a Unix socket in a folder of its own.
     #[must_use]
     pub fn unix() -> Self {
-        Self { unix: true, ..Self::tcp() }
+        Self { on: On::Unix, ..Self::tcp() }
+    }
+
+    /// In the [world](crate::virtual_time) of the calling thread; [`virtual_time::connect`] reaches it.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self { on: On::Memory, ..Self::tcp() }
     }
 
     /// How long a script waits for anything; 10 s unless told otherwise.
@@ -76,34 +89,39 @@ impl Listen {
         self,
         script: impl Fn(&mut Session) -> Result<(), Failure> + Send + Sync + 'static,
     ) -> Server {
-        let patience = self.patience;
-        let (listener, address, folder) = self.bind().expect("the system gives a socket to listen on");
+        let Self { on, patience, raw } = self;
         let account = Arc::new(Account::default());
-        let acceptor = {
-            let account = Arc::clone(&account);
-            let script: Arc<Script> = Arc::new(script);
-            thread::spawn(move || accept(&listener, &self, &account, &script))
-        };
+        let service = Service { patience, raw, account: Arc::clone(&account), script: Arc::new(script) };
+        let (address, acceptor, folder) =
+            on.accept_for(service).expect("the system gives a socket to listen on");
         Server { address, patience, account, acceptor: Some(acceptor), _folder: folder }
     }
+}
 
-    fn bind(&self) -> io::Result<(Socket, Address, Option<TempDir>)> {
-        let (socket, folder) = if self.unix {
-            let folder = tempfile::tempdir()?;
-            let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-            socket.bind(&SockAddr::unix(folder.path().join("hyper"))?)?;
-            (socket, Some(folder))
-        } else {
-            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-            socket.bind(&SocketAddr::from((self.host, 0)).into())?;
-            (socket, None)
+impl On {
+    fn accept_for(self, service: Service) -> io::Result<(Address, Acceptor, Option<TempDir>)> {
+        let (socket, address, folder) = match self {
+            Self::Memory => {
+                let listener = listen(move |end| service.begin(Wire::Memory(end)));
+                let address = Address::Memory(listener.path().to_owned());
+                return Ok((address, Acceptor::Memory(listener), None));
+            }
+            Self::Unix => {
+                let folder = tempfile::tempdir()?;
+                let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+                let path = folder.path().join("hyper");
+                socket.bind(&SockAddr::unix(&path)?)?;
+                (socket, Address::Unix(path), Some(folder))
+            }
+            Self::Tcp(host) => {
+                let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+                socket.bind(&SocketAddr::from((host, 0)).into())?;
+                let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+                (socket, Address::Tcp(address), None)
+            }
         };
         socket.listen(128)?;
-        let address = match &folder {
-            Some(folder) => Address::Unix(folder.path().join("hyper")),
-            None => Address::Tcp(socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?),
-        };
-        Ok((socket, address, folder))
+        Ok((address, Acceptor::Thread(thread::spawn(move || accept(&socket, &service))), folder))
     }
 }
 
@@ -114,6 +132,8 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A Unix socket.
     Unix(PathBuf),
+    /// A name in a [world](crate::virtual_time).
+    Memory(String),
 }
 
 impl Address {
@@ -125,24 +145,20 @@ impl Address {
     pub fn descriptor(&self) -> String {
         match self {
             Self::Tcp(address) => format!("tab.tcp://{address}"),
-            Self::Unix(path) => {
-                let part =
-                    |part: Option<&std::ffi::OsStr>| part.and_then(|part| part.to_str()).map(str::to_owned);
-                let folder = part(path.parent().map(AsRef::as_ref)).expect("the path is UTF-8");
-                format!("tab.domain://{folder}/domain/{}", part(path.file_name()).expect("the path is UTF-8"))
-            }
+            Self::Unix(path) => domain(path.to_str().expect("the path is UTF-8")),
+            Self::Memory(path) => domain(path),
         }
     }
 
     /// The TCP address, if it is one.
     ///
     /// # Panics
-    /// When it is a Unix socket.
+    /// When it is none.
     #[must_use]
     pub fn tcp(&self) -> SocketAddr {
         match self {
             Self::Tcp(address) => *address,
-            Self::Unix(path) => panic!("the server listens on {}, not on TCP", path.display()),
+            other => panic!("the server listens on {other:?}, not on TCP"),
         }
     }
 
@@ -150,8 +166,15 @@ impl Address {
         match self {
             Self::Tcp(address) => Ok((*address).into()),
             Self::Unix(path) => SockAddr::unix(path),
+            Self::Memory(_) => Err(io::ErrorKind::Unsupported.into()),
         }
     }
+}
+
+/// hyperd's notation for a socket of this path.
+fn domain(path: &str) -> String {
+    let (folder, name) = path.rsplit_once('/').expect("the path is absolute");
+    format!("tab.domain://{folder}/domain/{name}")
 }
 
 /// A scripted server. End every test with [`Server::finish`].
@@ -160,7 +183,7 @@ pub struct Server {
     address: Address,
     patience: Duration,
     account: Arc<Account>,
-    acceptor: Option<JoinHandle<()>>,
+    acceptor: Option<Acceptor>,
     /// Holds the Unix socket, and goes with the server.
     _folder: Option<TempDir>,
 }
@@ -220,10 +243,13 @@ impl Server {
     fn conclude(&mut self, bound: Duration) -> Result<(), Failures> {
         let Some(acceptor) = self.acceptor.take() else { return Ok(()) };
         self.account.state().finishing = true;
-        match self.send_farewell() {
-            Ok(_connection) => drop(acceptor.join()),
-            // The acceptor is gone, and has said why, or cannot be reached: then it must not be waited for.
-            Err(error) => self.account.fail(None, Failure::Io { doing: "stop listening", error }),
+        match acceptor {
+            Acceptor::Memory(listener) => drop(listener),
+            Acceptor::Thread(thread) => match self.send_farewell() {
+                Ok(_connection) => drop(thread.join()),
+                // The acceptor is gone, and has said why, or cannot be reached: then it must not be waited for.
+                Err(error) => self.account.fail(None, Failure::Io { doing: "stop listening", error }),
+            },
         }
         let mut state = self.account.await_scripts(bound);
         if state.running > 0 {
@@ -250,6 +276,7 @@ impl Server {
         let from = match &self.address {
             Address::Tcp(address) => SocketAddr::from((address.ip(), 0)).into(),
             Address::Unix(path) => SockAddr::unix(path.with_file_name("farewell"))?,
+            Address::Memory(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         let socket = Socket::new(from.domain(), Type::STREAM, None)?;
         socket.bind(&from)?;
@@ -284,10 +311,39 @@ fn connect(address: &Address) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn accept(listener: &Socket, listen: &Listen, account: &Arc<Account>, script: &Arc<Script>) {
+/// Who accepts connections.
+#[derive(Debug)]
+enum Acceptor {
+    Thread(JoinHandle<()>),
+    /// Whoever connects does.
+    Memory(Listener),
+}
+
+/// What is done with every connection.
+struct Service {
+    patience: Duration,
+    raw: bool,
+    account: Arc<Account>,
+    script: Arc<Script>,
+}
+
+impl Service {
+    fn begin(&self, wire: Wire) {
+        let mut state = self.account.state();
+        state.running += 1;
+        let (account, script) = (Arc::clone(&self.account), Arc::clone(&self.script));
+        let (patience, raw) = (self.patience, self.raw);
+        state.threads.push(virtual_time::spawn("a script", move || {
+            let _running = Running(Arc::clone(&account));
+            serve(Session::new(wire, patience, account), raw, &*script);
+        }));
+    }
+}
+
+fn accept(listener: &Socket, service: &Service) {
     loop {
         let accepted = listener.accept();
-        let mut state = account.state();
+        let mut state = service.account.state();
         let socket = match accepted {
             Ok((_, peer)) if state.farewell.as_ref() == Some(&peer) => return,
             Ok((socket, _)) => socket,
@@ -298,17 +354,10 @@ fn accept(listener: &Socket, listen: &Listen, account: &Arc<Account>, script: &A
                 return;
             }
         };
-        state.running += 1;
-        let (thread_account, script) = (Arc::clone(account), Arc::clone(script));
-        let (patience, raw, unix) = (listen.patience, listen.raw, listen.unix);
-        state.threads.push(thread::spawn(move || {
-            let _running = Running(Arc::clone(&thread_account));
-            if !unix {
-                // As hyperd does. It fails when the client has gone already, which the script will notice.
-                socket.set_tcp_nodelay(true).ok();
-            }
-            serve(Session::new(socket, patience, Arc::clone(&thread_account)), raw, &*script);
-        }));
+        drop(state);
+        // As hyperd does. It fails on a Unix socket, and when the client has gone already, which the script will notice.
+        socket.set_tcp_nodelay(true).ok();
+        service.begin(Wire::Socket(socket));
     }
 }
 

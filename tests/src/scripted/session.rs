@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use hyperwire_core::wire::{
     CancelKey, Frame, FrameError, FrontendMessage, InitialMessage, Limits, Split, Violation,
 };
-use socket2::Socket;
 
 use super::account::Account;
 use super::received::describe;
 use super::stream::{Arrival, Stream, deadline};
+use super::wire::Wire;
 use super::{Failure, Latch, Received};
+use crate::virtual_time::now;
 
 /// How often a connection that is only kept open looks whether the test is done.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -246,9 +247,9 @@ impl Session {
 }
 
 impl Session {
-    pub(super) fn new(socket: Socket, patience: Duration, account: Arc<Account>) -> Self {
+    pub(super) fn new(wire: Wire, patience: Duration, account: Arc<Account>) -> Self {
         let key = CancelKey { process_id: 0, secret_key: 0 };
-        let stream = Stream::Plain(socket);
+        let stream = Stream::Plain(wire);
         Self { stream, input: Vec::new(), unsent: Vec::new(), patience, account, number: 0, key }
     }
 
@@ -307,7 +308,7 @@ impl Session {
         if self.stream.is_ended() || self.stream.half_close().is_err() {
             return;
         }
-        while !self.account.is_finishing() && Instant::now() < until {
+        while !self.account.is_finishing() && now() < until {
             match self.arrival(until.min(deadline(GLANCE))) {
                 Ok(Arrival::Bytes(_)) => self.input.clear(),
                 Ok(Arrival::TimedOut) => {}

@@ -1,16 +1,17 @@
-//! The connection below a session: a socket, perhaps with TLS on it.
+//! The connection below a session, perhaps with TLS on it.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 use rustls::{ServerConnection, StreamOwned};
-use socket2::Socket;
+
+use super::wire::Wire;
+use crate::virtual_time::now;
 
 /// A connection, until the script ends it.
 pub(super) enum Stream {
-    Plain(Socket),
-    Tls(Box<StreamOwned<ServerConnection, Socket>>),
+    Plain(Wire),
+    Tls(Box<StreamOwned<ServerConnection, Wire>>),
     /// Closed by the script.
     Ended,
 }
@@ -29,9 +30,9 @@ impl Stream {
     pub(super) fn read_until(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<Arrival> {
         loop {
             let Some(left) = time_left(deadline) else { return Ok(Arrival::TimedOut) };
-            self.socket()?.set_read_timeout(Some(left))?;
+            self.wire()?.set_read_timeout(Some(left))?;
             let outcome = match self {
-                Self::Plain(socket) => socket.read(buffer),
+                Self::Plain(wire) => wire.read(buffer),
                 Self::Tls(stream) => stream.read(buffer),
                 Self::Ended => return Err(ended()),
             };
@@ -63,9 +64,9 @@ impl Stream {
     ) -> io::Result<Option<T>> {
         loop {
             let Some(left) = time_left(deadline) else { return Ok(None) };
-            self.socket()?.set_write_timeout(Some(left))?;
+            self.wire()?.set_write_timeout(Some(left))?;
             let outcome = match self {
-                Self::Plain(socket) => attempt(socket),
+                Self::Plain(wire) => attempt(wire),
                 Self::Tls(stream) => attempt(stream),
                 Self::Ended => return Err(ended()),
             };
@@ -82,14 +83,16 @@ impl Stream {
             stream.conn.send_close_notify();
             stream.flush()?;
         }
-        self.socket()?.shutdown(Shutdown::Write)
+        self.wire()?.half_close()
     }
 
     /// Ends the connection with a reset, if the socket knows resets.
     pub(super) fn reset(&mut self) -> io::Result<()> {
-        self.socket()?.set_linger(Some(Duration::ZERO))?;
-        *self = Self::Ended;
-        Ok(())
+        match std::mem::replace(self, Self::Ended) {
+            Self::Plain(wire) => wire.reset(),
+            Self::Tls(stream) => stream.into_parts().1.reset(),
+            Self::Ended => Err(ended()),
+        }
     }
 
     /// Ends the connection at once; the kernel still delivers what was written.
@@ -97,11 +100,11 @@ impl Stream {
         *self = Self::Ended;
     }
 
-    /// Puts TLS on the socket. The handshake happens with the first bytes.
+    /// Puts TLS on it. The handshake happens with the first bytes.
     pub(super) fn start_tls(&mut self, connection: ServerConnection) -> io::Result<()> {
         match std::mem::replace(self, Self::Ended) {
-            Self::Plain(socket) => {
-                *self = Self::Tls(Box::new(StreamOwned::new(connection, socket)));
+            Self::Plain(wire) => {
+                *self = Self::Tls(Box::new(StreamOwned::new(connection, wire)));
                 Ok(())
             }
             Self::Tls(_) => Err(io::Error::other("TLS is there already")),
@@ -113,9 +116,9 @@ impl Stream {
         matches!(self, Self::Ended)
     }
 
-    fn socket(&self) -> io::Result<&Socket> {
+    fn wire(&self) -> io::Result<&Wire> {
         match self {
-            Self::Plain(socket) => Ok(socket),
+            Self::Plain(wire) => Ok(wire),
             Self::Tls(stream) => Ok(&stream.sock),
             Self::Ended => Err(ended()),
         }
@@ -136,11 +139,11 @@ pub(super) fn is_reset(error: &io::Error) -> bool {
 
 /// At least a millisecond, since a socket takes a timeout of zero for none at all.
 fn time_left(deadline: Instant) -> Option<Duration> {
-    let left = deadline.checked_duration_since(Instant::now())?;
+    let left = deadline.checked_duration_since(now())?;
     (!left.is_zero()).then(|| left.max(Duration::from_millis(1)))
 }
 
 /// The point in time at which a wait that begins now ends.
 pub(super) fn deadline(patience: Duration) -> Instant {
-    Instant::now() + patience
+    now() + patience
 }

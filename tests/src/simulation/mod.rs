@@ -24,12 +24,12 @@ mod heard;
 mod login;
 mod machine;
 mod oracle;
-mod pipe;
+pub(crate) mod pipe;
 mod plan;
-mod random;
+pub(crate) mod random;
 mod said;
 mod server;
-mod story;
+pub(crate) mod story;
 mod world;
 
 use std::collections::BTreeMap;
@@ -116,6 +116,16 @@ pub fn simulate_all(seeds: Range<u64>, threads: u64) -> Result<Campaign, Finding
         add_census(&mut whole.census, &part.census);
     }
     Ok(whole)
+}
+
+/// A number that whoever runs tests may give, such as `SIMULATION_SEED`.
+///
+/// # Panics
+/// When it is no number.
+#[must_use]
+pub fn from_environment(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is no number: {value}")))
 }
 
 fn run(seed: u64, broken: Option<Broken>, told: bool) -> (Result<(), String>, World) {

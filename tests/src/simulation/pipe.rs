@@ -9,21 +9,23 @@ use super::random::Random;
 
 /// How one direction behaves.
 #[derive(Clone, Debug)]
-pub(super) struct PipePlan {
+pub(crate) struct PipePlan {
     /// Bytes that fit between the two ends, like the buffers of a socket.
-    pub(super) capacity: usize,
+    pub(crate) capacity: usize,
     /// The longest piece that travels together.
-    pub(super) piece: usize,
+    pub(crate) piece: usize,
     /// The longest usual delay of a piece.
-    pub(super) delay: Duration,
+    pub(crate) delay: Duration,
+    /// How long after the piece before it a piece arrives at the earliest.
+    pub(crate) pace: Duration,
     /// Once in so many pieces, a stall of this length; 0 for never.
-    pub(super) stall: (u64, Duration),
+    pub(crate) stall: (u64, Duration),
     /// The byte that arrives damaged, and what it is combined with.
-    pub(super) flip: Option<(u64, u8)>,
+    pub(crate) flip: Option<(u64, u8)>,
 }
 
 #[derive(Debug)]
-pub(super) struct Pipe {
+pub(crate) struct Pipe {
     plan: PipePlan,
     in_flight: VecDeque<(Instant, Vec<u8>)>,
     flying: usize,
@@ -35,7 +37,7 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    pub(super) fn new(plan: PipePlan) -> Self {
+    pub(crate) fn new(plan: PipePlan) -> Self {
         Self {
             plan,
             in_flight: VecDeque::new(),
@@ -46,16 +48,27 @@ impl Pipe {
         }
     }
 
-    pub(super) fn room(&self) -> usize {
+    pub(crate) fn room(&self) -> usize {
         self.plan.capacity.saturating_sub(self.flying + self.arrived.len())
     }
 
-    pub(super) fn taken(&self) -> u64 {
+    /// Whether it takes so many bytes, or else so many that taking them is worth a system's while.
+    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+        self.room() >= bytes.min(self.plan.capacity / 4)
+    }
+
+    /// From now on pieces come at this pace, and without stalls.
+    pub(crate) fn flow_at(&mut self, pace: Duration) {
+        self.plan.pace = pace;
+        self.calm_down();
+    }
+
+    pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
 
     /// Takes what fits of these bytes, up to a piece, and returns how many that were.
-    pub(super) fn send(&mut self, bytes: &[u8], now: Instant, random: &mut Random) -> usize {
+    pub(crate) fn send(&mut self, bytes: &[u8], now: Instant, random: &mut Random) -> usize {
         let most = bytes.len().min(self.room()).min(self.plan.piece);
         if most == 0 {
             return 0;
@@ -73,19 +86,20 @@ impl Pipe {
         if chances > 0 && random.one_in(chances) {
             delay += stall;
         }
-        let at = self.in_flight.back().map_or(now + delay, |(last, _)| (*last).max(now + delay));
+        let at =
+            self.in_flight.back().map_or(now + delay, |(last, _)| (*last + self.plan.pace).max(now + delay));
         self.flying += count;
         self.in_flight.push_back((at, piece));
         count
     }
 
     /// When the next piece arrives.
-    pub(super) fn next_arrival(&self) -> Option<Instant> {
+    pub(crate) fn next_arrival(&self) -> Option<Instant> {
         self.in_flight.front().map(|(at, _)| *at)
     }
 
     /// Lets arrive what is due; whether anything was.
-    pub(super) fn arrive(&mut self, now: Instant) -> bool {
+    pub(crate) fn arrive(&mut self, now: Instant) -> bool {
         let mut any = false;
         while self.next_arrival().is_some_and(|at| at <= now)
             && let Some((_, piece)) = self.in_flight.pop_front()
@@ -98,31 +112,31 @@ impl Pipe {
     }
 
     /// Bytes that the receiver can read now.
-    pub(super) fn readable(&self) -> usize {
+    pub(crate) fn readable(&self) -> usize {
         self.arrived.len()
     }
 
-    pub(super) fn read(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn read(&mut self, count: usize) -> Vec<u8> {
         self.arrived.drain(..count.min(self.arrived.len())).collect()
     }
 
     /// No more bytes come in; those under way still arrive.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.closed = true;
     }
 
     /// Whether the receiver has read everything and sees the end.
-    pub(super) fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.closed && self.in_flight.is_empty() && self.arrived.is_empty()
     }
 
     /// No stalls any more.
-    pub(super) fn calm_down(&mut self) {
+    pub(crate) fn calm_down(&mut self) {
         self.plan.stall.0 = 0;
     }
 
     /// Forgets everything under way.
-    pub(super) fn destroy(&mut self) {
+    pub(crate) fn destroy(&mut self) {
         self.in_flight.clear();
         self.arrived.clear();
         self.flying = 0;

@@ -11,26 +11,26 @@ const LINES: usize = 2000;
 /// Characters shown of a line.
 const WIDTH: usize = 240;
 
-pub(super) struct Story {
+pub(crate) struct Story {
     digest: Xxh3,
     told: bool,
     lines: Vec<String>,
     /// How often things of each kind happened.
-    pub(super) census: BTreeMap<&'static str, u64>,
+    pub(crate) census: BTreeMap<&'static str, u64>,
 }
 
 impl Story {
     /// A story whose lines are kept if `told`.
-    pub(super) fn new(told: bool) -> Self {
+    pub(crate) fn new(told: bool) -> Self {
         Self { digest: Xxh3::new(), told, lines: Vec::new(), census: BTreeMap::new() }
     }
 
-    pub(super) fn add(&mut self, now: Instant, what: Arguments<'_>) {
+    pub(crate) fn add(&mut self, now: Instant, what: Arguments<'_>) {
         self.line(format!("{:>14.6}s {what}", now.saturating_since(Instant::EPOCH).as_secs_f64()));
     }
 
     /// A line of what was decided before the first byte.
-    pub(super) fn plan(&mut self, what: Arguments<'_>) {
+    pub(crate) fn plan(&mut self, what: Arguments<'_>) {
         self.line(format!("plan: {what}"));
     }
 
@@ -48,15 +48,15 @@ impl Story {
         }
     }
 
-    pub(super) fn count(&mut self, kind: &'static str) {
+    pub(crate) fn count(&mut self, kind: &'static str) {
         *self.census.entry(kind).or_default() += 1;
     }
 
-    pub(super) fn digest(&self) -> u64 {
+    pub(crate) fn digest(&self) -> u64 {
         self.digest.digest()
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines.join("\n")
     }
 }

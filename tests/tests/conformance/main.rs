@@ -3,14 +3,17 @@
 //! `cargo test -p hyperwire-tests --test conformance` runs it; names are runtime, socket, server, scenario, so that
 //! `-- tokio`, `-- ::unix::hyperd::` or `-- reading_never_waits` runs a part.
 
+mod driven;
 #[cfg(unix)]
 mod embedded;
 mod mio;
+mod simulated;
 mod tokio;
 
 #[cfg(unix)]
 use crate::embedded::{AsyncStd, Embedded, Smol};
 use crate::mio::Mio;
+use crate::simulated::Simulated;
 use crate::tokio::Tokio;
 use hyperwire_tests::conformance::{Blocking, Runtime, cases};
 use libtest_mimic::{Arguments, Trial};
@@ -25,6 +28,7 @@ const RUNTIMES: &[&dyn Runtime] = &[
     &Embedded::<AsyncStd>::NEW,
     #[cfg(unix)]
     &Embedded::<Smol>::NEW,
+    &Simulated,
 ];
 
 fn main() {

@@ -3,6 +3,7 @@
 
 mod adopting;
 mod cold_start;
+mod keeping;
 mod programs;
 mod stopping;
 

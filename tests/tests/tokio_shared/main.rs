@@ -1,5 +1,5 @@
 //! A program that shares hyperd through the async library: the real binary, the real hyperd, a network and a state folder
-//! of their own. What an election decides is the core's, and how the daemon behaves is tested with the blocking client;
+//! of their own. What comes of elections is in `election_conformance`, and how the daemon behaves in `shared_hyperd`;
 //! here it is about the task: that it wakes, does not wait for one thing when there is another, and ends.
 #![cfg(target_os = "linux")]
 

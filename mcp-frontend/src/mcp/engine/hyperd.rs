@@ -1,27 +1,33 @@
 //! The hyperd that sessions are opened on: shared with the user's other programs, or this server's own.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyperwire_tokio::core::hyperd::{DEFAULT_USER, Endpoint};
+use hyperwire_tokio::core::session::Fault;
 use hyperwire_tokio::core::wire::Format;
-use hyperwire_tokio::hyperd::{Environment, Hyperd as Process, Settings, locate_or_install};
 #[cfg(unix)]
 use hyperwire_tokio::shared::{ConnectError, InUse, SharedHyperd};
-use hyperwire_tokio::{Client, Config};
-use tokio::sync::Mutex;
+use hyperwire_tokio::{Client, Config, Error};
 
+use super::private::Private;
 use crate::connection::with_causes;
 use crate::mcp::failure::Failure;
-use crate::progress::Shown;
 
-/// How long a call waits for a hyperd. Fetching one may take longer; then the next call waits again.
-const CONNECT: Duration = Duration::from_secs(40);
+/// How long a call waits for a hyperd, the replacement of one that hangs included: see
+/// [`ENGINE_HUNG_WITHIN`](hyperwire_tokio::core::daemon::ENGINE_HUNG_WITHIN), and 15 s for ending it. Fetching one may
+/// take longer; then the next call waits again.
+pub(super) const CONNECT: Duration = Duration::from_secs(60);
+/// How long one login may take. They take less than 1 ms, and 50 ms with 24 statements on two cores.
+const LOGIN: Duration = Duration::from_secs(5);
 
 /// Where sessions come from.
 pub(crate) enum Hyperd {
     #[cfg(unix)]
     Shared(SharedHyperd),
+    /// None can be shared, for this reason: there is no folder for what programs share it by. Whoever calls is told.
+    #[cfg(unix)]
+    Nowhere(Failure),
     Private(Private),
 }
 
@@ -29,30 +35,40 @@ pub(crate) enum Hyperd {
 pub(crate) enum Hold {
     #[cfg(unix)]
     Shared(InUse),
-    Private(Endpoint),
+    Private(Endpoint, Run),
 }
 
-/// A hyperd of this server's own, started when it is first needed and again when it died.
-pub(crate) struct Private {
-    /// `--name=value` for hyperd.
-    settings: Vec<(String, String)>,
-    process: Arc<Mutex<Option<Process>>>,
+/// One run of one hyperd: what it had not written when it ended is not in the next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Run(pub(super) String);
+
+/// Which hyperd is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The one of all programs of the user.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nothing is shared there"))]
+    Shared,
+    /// One of this server's own.
+    Private,
+    /// One of this server's own that opens no file outside of these folders, whatever SQL says. Only hyperd itself can
+    /// promise that: nobody else knows what a statement opens.
+    Bounded(Vec<PathBuf>),
 }
 
 impl Hyperd {
-    #[cfg(unix)]
-    pub(crate) fn shared() -> Result<Self, Failure> {
-        use crate::connection::shared::{daemon_command, place};
-        use hyperwire_tokio::shared::Settings;
-
-        let place = place().map_err(Failure::new)?;
-        let mut settings = Settings::new(place, format!("hyperwire-mcp/{}", std::process::id()), [""; 0]);
-        settings.command = Box::new(daemon_command);
-        SharedHyperd::join(settings).map(Self::Shared).map_err(|error| Failure::new(with_causes(&error)))
-    }
-
-    pub(crate) fn private(settings: Vec<(String, String)>) -> Self {
-        Self::Private(Private { settings, process: Arc::default() })
+    /// `scratch` is a folder for this server's files, which a bounded one may open too.
+    pub(super) fn new(kind: &Kind, scratch: PathBuf) -> Result<Self, Failure> {
+        match kind {
+            #[cfg(unix)]
+            Kind::Shared => Ok(shared().unwrap_or_else(|why| Self::Nowhere(unavailable(why.text())))),
+            #[cfg(not(unix))]
+            Kind::Shared => Ok(Self::Private(Private::new(Vec::new()))),
+            Kind::Private => Ok(Self::Private(Private::new(Vec::new()))),
+            Kind::Bounded(folders) => {
+                let folders = [folders.as_slice(), &[scratch]].concat();
+                Ok(Self::Private(Private::new(super::private::bounds(&folders)?)))
+            }
+        }
     }
 
     /// A new session.
@@ -64,13 +80,9 @@ impl Hyperd {
                 Err(ConnectError::Client(error)) => Err(unavailable(&with_causes(&error))),
                 Err(error) => Err(unavailable(&with_causes(&error))),
             },
-            Self::Private(private) => {
-                let endpoint = private.endpoint().await?;
-                let client = Client::connect(config(endpoint.clone()))
-                    .await
-                    .map_err(|error| unavailable(&with_causes(&error)))?;
-                Ok((Hold::Private(endpoint), client))
-            }
+            #[cfg(unix)]
+            Self::Nowhere(why) => Err(why.clone()),
+            Self::Private(private) => private.connect().await,
         }
     }
 
@@ -82,7 +94,30 @@ impl Hyperd {
                 Ok(in_use) => Ok(Hold::Shared(in_use)),
                 Err(error) => Err(unavailable(&with_causes(&error))),
             },
-            Self::Private(private) => private.endpoint().await.map(Hold::Private),
+            #[cfg(unix)]
+            Self::Nowhere(why) => Err(why.clone()),
+            Self::Private(private) => private.hold().await,
+        }
+    }
+
+    /// Whether it lets somebody in, asked once, within `limit`. One that does not is reported to the daemon, or ended
+    /// here once it is certain that it hangs.
+    pub(super) async fn is_answering(&self, limit: Duration) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Shared(shared) => {
+                // While there is none, nothing runs on it.
+                let Ok(in_use) = shared.enter(limit).await else { return true };
+                let Ok(endpoint) = in_use.endpoint() else { return true };
+                let answering = answers(endpoint, limit).await;
+                if !answering {
+                    in_use.report("it lets nobody in while statements run");
+                }
+                answering
+            }
+            #[cfg(unix)]
+            Self::Nowhere(_) => true,
+            Self::Private(private) => private.is_answering(limit).await,
         }
     }
 
@@ -90,15 +125,38 @@ impl Hyperd {
     pub(crate) fn is_private(&self) -> bool {
         matches!(self, Self::Private(_))
     }
+
+    /// Ends one of this server's own, within `limit` if it can; otherwise it ends by itself when it has written its
+    /// databases.
+    pub(super) async fn end(&self, limit: Duration) {
+        if let Self::Private(private) = self {
+            private.end(limit).await;
+        }
+    }
+}
+
+#[cfg(unix)]
+fn shared() -> Result<Hyperd, Failure> {
+    use crate::connection::shared::{daemon_command, place};
+    use hyperwire_tokio::shared::Settings;
+
+    let place = place().map_err(Failure::new)?;
+    let mut settings = Settings::new(place, format!("hyperwire-mcp/{}", std::process::id()), [""; 0]);
+    settings.command = Box::new(daemon_command);
+    SharedHyperd::join(settings).map(Hyperd::Shared).map_err(|error| Failure::new(with_causes(&error)))
 }
 
 impl Hold {
-    /// Where it listens.
-    pub(crate) fn endpoint(&self) -> Option<Endpoint> {
+    /// Which hyperd it is.
+    pub(crate) fn run(&self) -> Run {
         match self {
             #[cfg(unix)]
-            Self::Shared(in_use) => in_use.endpoint().ok(),
-            Self::Private(endpoint) => Some(endpoint.clone()),
+            Self::Shared(in_use) => {
+                let record = in_use.record();
+                let ours = record.advertised.as_ref().map(|ours| (ours.incarnation, ours.generation));
+                Run(format!("{} {} {} {ours:?}", record.pid, record.started_at, record.hyperd_endpoint))
+            }
+            Self::Private(_, run) => run.clone(),
         }
     }
 
@@ -118,7 +176,7 @@ impl Hold {
                 .create_database(path, Duration::from_secs(30))
                 .await
                 .map_err(|error| Failure::new(with_causes(&error))),
-            Self::Private(endpoint) => {
+            Self::Private(endpoint, _) => {
                 let mut client = Client::connect(config(endpoint.clone())).await?;
                 client.execute(&format!("CREATE DATABASE IF NOT EXISTS {}", quoted(path))).await?;
                 client.close().await?;
@@ -128,32 +186,23 @@ impl Hold {
     }
 }
 
-impl Private {
-    async fn endpoint(&self) -> Result<Endpoint, Failure> {
-        let mut process = self.process.clone().lock_owned().await;
-        if let Some(running) = process.as_mut()
-            && matches!(running.try_exit_status(), Ok(None))
-        {
-            return Ok(running.endpoint().clone());
-        }
-        let extra = self.settings.clone();
-        let start = move || {
-            let mut progress = Shown::new();
-            let found = locate_or_install(&Environment::of_this_process(), &mut |now| progress.show(now))
-                .map_err(|error| with_causes(&error))?;
-            let mut settings = Settings::new(found.path);
-            settings.extra.extend(extra);
-            let started = Process::start(&settings).map_err(|error| with_causes(&error))?;
-            let endpoint = started.endpoint().clone();
-            *process = Some(started);
-            Ok::<_, String>(endpoint)
-        };
-        match tokio::time::timeout(CONNECT, tokio::task::spawn_blocking(start)).await {
-            Ok(Ok(Ok(endpoint))) => Ok(endpoint),
-            Ok(Ok(Err(why))) => Err(unavailable(&why)),
-            Ok(Err(stopped)) => Err(unavailable(&stopped.to_string())),
-            Err(_) => Err(unavailable("it is still being fetched or started; try again in a minute")),
-        }
+/// Whether a login is answered in time; a refusal is an answer, and so is the end of the process, which ends its
+/// sessions too.
+pub(super) async fn answers(endpoint: Endpoint, limit: Duration) -> bool {
+    let mut config = config(endpoint);
+    config.connect_timeout = limit;
+    match Client::connect(config).await {
+        Ok(_) => true,
+        Err(error) => !is_late(&error),
+    }
+}
+
+/// Whether hyperd did not say anything in time.
+pub(super) fn is_late(error: &Error) -> bool {
+    match error {
+        Error::Connect { source, .. } => source.kind() == std::io::ErrorKind::TimedOut,
+        Error::Session { fault: Fault::Deadline(_), .. } => true,
+        _ => false,
     }
 }
 
@@ -162,15 +211,16 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-fn config(endpoint: Endpoint) -> Config {
+pub(super) fn config(endpoint: Endpoint) -> Config {
     let mut config = Config::new(endpoint, DEFAULT_USER);
+    config.connect_timeout = LOGIN;
     // Hyper's own text is exact, once floats have all their digits.
     config.session.result_format = Format::Text;
     config.session.options.push(("extra_float_digits".to_owned(), "3".to_owned()));
     config
 }
 
-fn unavailable(why: &str) -> Failure {
+pub(super) fn unavailable(why: &str) -> Failure {
     Failure::new(format!(
         "hyperd, the database server, is not available: {why}\nNothing was run. Next: call again in a moment; if it stays \
          so, the user should run `hyperwire doctor`."

@@ -9,9 +9,12 @@ use hyperwire_tokio::core::wire::TransactionStatus;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::attached::Attached;
 use super::databases::{Database, LOCAL, Mode};
-use super::hyperd::{Hold, quoted};
-use super::{Engine, Idle};
+use super::durability::{Durability, Write, let_go};
+use super::hyperd::{Hold, Run};
+use super::vigil::Watched;
+use super::{Engine, Idle, Purpose};
 use crate::mcp::failure::Failure;
 
 /// How long an abandoned statement may take to end at hyperd before its connection is closed instead, which ends it too.
@@ -30,17 +33,22 @@ pub(crate) struct Lease {
 pub(crate) struct Finished {
     /// What the caller should know of what it wrote, such as when it will be on disk.
     pub(crate) warning: Option<String>,
+    /// Whether what it wrote to databases that last is on disk.
+    pub(crate) on_disk: bool,
 }
 
 /// What a lease has.
 struct Session {
     client: Client,
     hold: Hold,
+    run: Run,
+    purpose: Purpose,
     /// Attached for this call, besides the scratch database.
-    attached: Vec<Database>,
+    attached: Vec<Attached>,
     search_path: String,
     /// Whether it is left as it was found: no temporary tables, no settings.
     clean: bool,
+    _watched: Watched,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -49,14 +57,19 @@ impl Lease {
         engine: Arc<Engine>,
         idle: Idle,
         hold: Hold,
+        purpose: Purpose,
+        watched: Watched,
         place: Option<OwnedSemaphorePermit>,
     ) -> Self {
         let session = Session {
             client: idle.client,
             hold,
+            run: idle.run,
+            purpose,
             attached: Vec::new(),
             search_path: idle.search_path,
             clean: true,
+            _watched: watched,
             _place: place,
         };
         Self { session: Some(session), engine }
@@ -80,26 +93,15 @@ impl Lease {
     }
 
     async fn attach(&mut self, database: Database) -> Result<(), Failure> {
-        let path = database.path.to_str().ok_or_else(|| {
-            Failure::new(format!(
-                "The path {} is not UTF-8, which Hyper needs. Rename it.",
-                database.path.display()
-            ))
-        })?;
-        if database.mode == Mode::ReadWrite && !database.path.exists() {
-            self.session().hold.create_database(path).await?;
-        }
-        let mode = match database.mode {
-            Mode::ReadOnly => " WITH (access_mode = 'readonly')",
-            Mode::ReadWrite => "",
-        };
-        let sql = format!("ATTACH DATABASE {} AS {}{mode}", quoted(path), quoted(&database.alias));
-        // Should this be dropped in between, the session must not be used again.
+        let using = self.engine.usage.enter(&database.path).await;
         let session = self.session_mut();
-        session.clean = false;
-        session.client.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;
-        session.attached.push(database);
-        session.clean = true;
+        let may_write = session.purpose == Purpose::Read;
+        // Should this be dropped in between, the session must not be used again.
+        let clean = std::mem::replace(&mut session.clean, false);
+        let attached =
+            Attached::attach(&mut session.client, &session.hold, database, using, may_write).await?;
+        session.attached.push(attached);
+        session.clean = clean;
         Ok(())
     }
 
@@ -113,11 +115,20 @@ impl Lease {
         self.session().hold.report_lost();
     }
 
+    /// Which hyperd it is on.
+    pub(crate) fn run(&self) -> &Run {
+        &self.session().run
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
     /// Ends the lease and waits until hyperd has let go of the databases: what was written to those that nobody else uses
-    /// is on disk then.
+    /// is on disk then. If others use one, they get a few seconds to end; then the answer says so.
     pub(crate) async fn finish(mut self) -> Result<Finished, Failure> {
         match self.session.take() {
-            Some(session) => end(session, &self.engine).await,
+            Some(session) => end(session, &self.engine, true).await,
             None => Ok(Finished::default()),
         }
     }
@@ -151,13 +162,13 @@ impl Drop for Lease {
         let engine = self.engine.clone();
         self.engine.endings.spawn(async move {
             // If that fails the client is dropped, which closes its connection.
-            let _ = timeout(SETTLE, end(session, &engine)).await;
+            let _ = timeout(SETTLE, end(session, &engine, false)).await;
         });
     }
 }
 
-/// Brings the session back to how it was, and parks it.
-async fn end(mut session: Session, engine: &Arc<Engine>) -> Result<Finished, Failure> {
+/// Brings the session back to how it was, and parks it. Who is told what became of its writes waits for that.
+async fn end(mut session: Session, engine: &Arc<Engine>, is_told: bool) -> Result<Finished, Failure> {
     if session.client.is_closed() {
         session.hold.report_lost();
         return Ok(Finished::default());
@@ -166,25 +177,32 @@ async fn end(mut session: Session, engine: &Arc<Engine>) -> Result<Finished, Fai
     if session.client.transaction_status() != TransactionStatus::Idle {
         session.client.execute("ROLLBACK").await?;
     }
-    for database in std::mem::take(&mut session.attached) {
-        let sql = format!("DETACH DATABASE {}", quoted(&database.alias));
-        session.client.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;
+    let is_told = is_told && session.purpose == Purpose::Anything;
+    let mut durability = Durability::default();
+    for attached in std::mem::take(&mut session.attached) {
+        let is_write = is_told && attached.mode == Mode::ReadWrite;
+        let write = match is_write {
+            true => Some(Write::before_detaching(&mut session.client, &attached.path).await?),
+            false => None,
+        };
+        let using = attached.detach(&mut session.client).await?;
+        if let Some(write) = write {
+            durability.add(write.fate(&mut session.client, using).await?);
+        }
     }
-    let endpoint = session.hold.endpoint();
-    if session.clean
-        && let Some(endpoint) = endpoint
-    {
+    if session.clean {
         session.client.notices();
         engine.park(Idle {
             client: session.client,
-            endpoint,
+            run: session.run,
             search_path: session.search_path,
             since: Instant::now(),
         });
     } else {
+        let_go(&mut session.client).await?;
         session.client.close().await?;
     }
-    Ok(Finished::default())
+    Ok(Finished { on_disk: durability.is_on_disk(), warning: durability.warning() })
 }
 
 /// An SQL string.

@@ -1,31 +1,42 @@
 //! Sessions for calls: found or started behind the scenes, leased, and used again.
 
+mod activity;
 mod admission;
+mod attached;
 pub(crate) mod databases;
+mod durability;
 mod hyperd;
 mod lease;
+mod local;
+mod private;
 pub(crate) mod scratch;
+mod usage;
+mod vigil;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Client;
-use hyperwire_tokio::core::hyperd::Endpoint;
-use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
+use crate::mcp::read_only::Oracle;
 use admission::Admission;
 use databases::{Database, Databases, LOCAL, Mode};
-pub(crate) use hyperd::{Hyperd, quoted};
+use hyperd::{Hold, Hyperd};
+pub(crate) use hyperd::{Kind, Run, quoted};
 pub(crate) use lease::{Lease, literal};
+use local::Local;
 use scratch::Scratch;
+use usage::Usage;
+use vigil::Vigil;
 
 /// Idle sessions that are kept.
 const KEPT: usize = 4;
 /// A session that was used so shortly ago is used again unasked.
-const FRESH: Duration = Duration::from_millis(200);
+const FRESH: Duration = Duration::from_secs(1);
 /// How long one that lay idle may take to answer, or is replaced.
 const PING: Duration = Duration::from_secs(2);
 
@@ -34,19 +45,21 @@ pub(crate) struct Engine {
     hyperd: Hyperd,
     pub(crate) databases: Databases,
     pub(crate) scratch: Scratch,
+    pub(crate) oracle: Oracle,
     admission: Admission,
+    usage: Usage,
     /// The one that was used last is used next.
     idle: Mutex<Vec<Idle>>,
     /// Leases on their way out.
     endings: TaskTracker,
-    /// The scratch database has its file.
-    created: OnceCell<()>,
+    local: Local,
+    vigil: Vigil,
 }
 
 /// A session that nobody uses. The scratch database is attached to it.
 struct Idle {
     client: Client,
-    endpoint: Endpoint,
+    run: Run,
     search_path: String,
     since: Instant,
 }
@@ -62,8 +75,16 @@ pub(crate) struct Needs<'a> {
     pub(crate) light: bool,
 }
 
+/// What is done with a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Only statements that [`read_only`](crate::mcp::read_only) has judged.
+    Read,
+    Anything,
+}
+
 impl Engine {
-    pub(crate) fn new(hyperd: Hyperd) -> Result<Arc<Self>, Failure> {
+    pub(crate) fn new(kind: &Kind) -> Result<Arc<Self>, Failure> {
         let scratch = Scratch::create().map_err(|error| {
             Failure::new(format!("There is no place for scratch files: {error}. Set TMPDIR."))
         })?;
@@ -74,18 +95,40 @@ impl Engine {
             mode: Mode::ReadWrite,
         })?;
         Ok(Arc::new(Self {
-            hyperd,
+            hyperd: Hyperd::new(kind, scratch.path().to_owned())?,
             databases,
-            scratch,
+            oracle: Oracle::default(),
             admission: Admission::new(),
+            usage: Usage::default(),
             idle: Mutex::default(),
             endings: TaskTracker::new(),
-            created: OnceCell::new(),
+            local: Local::new(scratch.database()),
+            vigil: Vigil::new(),
+            scratch,
         }))
     }
 
     /// A session for a call.
     pub(crate) async fn lease(self: &Arc<Self>, needs: Needs<'_>, call: &Call) -> Result<Lease, Failure> {
+        self.lease_for(Purpose::Anything, needs, call).await
+    }
+
+    /// A session for statements that were judged to only read. A database that is attached read-only and that another
+    /// program writes is opened for writing, too, since hyperd has it only in one of the two ways.
+    pub(crate) async fn lease_to_read(
+        self: &Arc<Self>,
+        needs: Needs<'_>,
+        call: &Call,
+    ) -> Result<Lease, Failure> {
+        self.lease_for(Purpose::Read, needs, call).await
+    }
+
+    async fn lease_for(
+        self: &Arc<Self>,
+        purpose: Purpose,
+        needs: Needs<'_>,
+        call: &Call,
+    ) -> Result<Lease, Failure> {
         let mut needed = self.databases.mentioned(needs.sql);
         let default = match needs.database {
             Some(alias) => {
@@ -99,8 +142,9 @@ impl Engine {
             None => LOCAL.to_owned(),
         };
         let place = if needs.light { None } else { Some(self.admission.enter(&call.progress).await) };
+        let watched = self.vigil.begin(self);
         let (idle, hold) = self.session().await?;
-        let mut lease = Lease::new(self.clone(), idle, hold, place);
+        let mut lease = Lease::new(self.clone(), idle, hold, purpose, watched, place);
         lease.prepare(needed, &default).await?;
         Ok(lease)
     }
@@ -109,13 +153,23 @@ impl Engine {
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), Failure> {
         let (idle, _hold) = self.session().await?;
         self.park(idle);
-        Ok(())
+        self.oracle.prove(self).await
     }
 
-    /// Waits until every lease that was dropped has ended at hyperd.
-    pub(crate) async fn settled(&self) {
+    /// What callers should know of what happened to hyperd since this was last asked.
+    pub(crate) fn notice(&self) -> Option<String> {
+        self.local.take_notice()
+    }
+
+    /// Ends everything, within `limit`: leases that were dropped, sessions, a hyperd of this server's own, scratch files.
+    pub(crate) async fn end(&self, limit: Duration) {
+        let since = Instant::now();
         self.endings.close();
-        self.endings.wait().await;
+        let _ = timeout(limit / 2, self.endings.wait()).await;
+        let idle = std::mem::take(&mut *self.lock());
+        drop(idle);
+        self.hyperd.end(limit.saturating_sub(since.elapsed())).await;
+        self.scratch.remove();
     }
 
     /// Runs work that holds a lease and has to tidy up when it is told to stop: the server waits a little for it when it
@@ -136,16 +190,20 @@ impl Engine {
         self.admission.waiting()
     }
 
+    /// A session that is never parked, for what leaves traces, and the hyperd that it is on.
+    pub(crate) async fn throwaway(&self) -> Result<(Client, Run), Failure> {
+        self.connect().await.map(|(idle, _hold)| (idle.client, idle.run))
+    }
+
     /// One that was parked, or a new one.
-    async fn session(self: &Arc<Self>) -> Result<(Idle, hyperd::Hold), Failure> {
+    async fn session(self: &Arc<Self>) -> Result<(Idle, Hold), Failure> {
         if self.lock().is_empty() {
             return self.connect().await;
         }
         let hold = self.hyperd.hold().await?;
+        let run = hold.run();
         while let Some(mut idle) = self.take() {
-            let same = hold.endpoint().is_some_and(|endpoint| endpoint == idle.endpoint);
-            let fresh = idle.since.elapsed() < FRESH;
-            if same && (fresh || idle.client.ping(PING).await.is_ok()) && !idle.client.is_closed() {
+            if idle.run == run && is_alive(&mut idle).await {
                 return Ok((idle, hold));
             }
         }
@@ -153,23 +211,12 @@ impl Engine {
         self.connect().await
     }
 
-    async fn connect(&self) -> Result<(Idle, hyperd::Hold), Failure> {
+    async fn connect(&self) -> Result<(Idle, Hold), Failure> {
         let (hold, mut client) = self.hyperd.connect().await?;
-        let path = self.scratch.database();
-        let path = path
-            .to_str()
-            .ok_or_else(|| Failure::new("The folder for scratch files is not UTF-8. Set TMPDIR."))?;
-        // One at a time: hyperd can hang for good when several create and open the same new file at once.
-        let create = async || {
-            client.execute(&format!("CREATE DATABASE IF NOT EXISTS {}", quoted(path))).await.map(drop)
-        };
-        self.created.get_or_try_init(create).await?;
-        let attach = format!("ATTACH DATABASE {} AS {LOCAL}", quoted(path));
-        client.execute(&attach).await.map_err(|error| Failure::of_statement(&error, &attach))?;
+        let run = hold.run();
+        self.local.attach(&mut client, &run).await?;
         client.execute(&format!("SET schema_search_path = {}", literal(LOCAL))).await?;
-        let endpoint =
-            hold.endpoint().ok_or_else(|| Failure::new("The daemon's record names no endpoint."))?;
-        Ok((Idle { client, endpoint, search_path: LOCAL.to_owned(), since: Instant::now() }, hold))
+        Ok((Idle { client, run, search_path: LOCAL.to_owned(), since: Instant::now() }, hold))
     }
 
     fn take(&self) -> Option<Idle> {
@@ -178,7 +225,7 @@ impl Engine {
 
     fn park(&self, idle: Idle) {
         let mut all = self.lock();
-        if all.len() < KEPT {
+        if all.len() < KEPT && !self.endings.is_closed() {
             all.push(idle);
         }
     }
@@ -186,4 +233,13 @@ impl Engine {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a parked session can be used: it was just used, or answers. That its hyperd is gone is seen without asking.
+async fn is_alive(idle: &mut Idle) -> bool {
+    let alive = match idle.since.elapsed() < FRESH {
+        true => idle.client.settle().await,
+        false => idle.client.ping(PING).await,
+    };
+    alive.is_ok() && !idle.client.is_closed()
 }

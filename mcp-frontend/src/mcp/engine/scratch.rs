@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -12,7 +13,9 @@ const LOCK: &str = "in-use";
 /// A folder that only this user can look into. It is removed with this; what a killed server left is removed by the next.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    folder: TempDir,
+    folder: PathBuf,
+    /// Removed with this.
+    owned: Mutex<Option<TempDir>>,
     /// Locked as long as the server lives.
     _lock: File,
 }
@@ -27,11 +30,17 @@ impl Scratch {
         let lock = File::create(&unlocked)?;
         lock.lock()?;
         fs::rename(unlocked, folder.path().join(LOCK))?;
-        Ok(Self { folder, _lock: lock })
+        let path = folder.path().to_owned();
+        Ok(Self { folder: path, owned: Mutex::new(Some(folder)), _lock: lock })
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+        &self.folder
+    }
+
+    /// Removes it now: a process that ends does not wait for whoever still has a share in this.
+    pub(crate) fn remove(&self) {
+        self.owned.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// The scratch database's file.

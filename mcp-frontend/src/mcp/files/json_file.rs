@@ -80,7 +80,9 @@ impl Records {
             rows: 0,
             is_late: false,
         };
-        names.iter().for_each(|name| drop(records.add(name)));
+        for name in names {
+            records.add(&name);
+        }
         records
     }
 

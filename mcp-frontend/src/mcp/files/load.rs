@@ -127,9 +127,12 @@ pub(crate) async fn load(
 /// Its columns, if it is there.
 async fn columns(lease: &mut Lease, table: &str) -> Result<Option<Vec<Column>>, Failure> {
     match describe(lease, table).await {
-        Ok(columns) => {
-            Ok(Some(columns.into_iter().map(|(name, ty)| Column { name, ty, nullable: true }).collect()))
-        }
+        Ok(columns) => Ok(Some(
+            columns
+                .into_iter()
+                .map(|(name, ty)| Column { name, ty, nullable: true, comment: None })
+                .collect(),
+        )),
         Err(failure) if is_missing(&failure) => Ok(None),
         Err(failure) => Err(failure),
     }

@@ -29,7 +29,8 @@ use super::state::State;
 pub(crate) use input::Input;
 pub(crate) use load::{Mode, Order, load};
 pub(crate) use meter::Meter;
-use relation::{Prepared, describe};
+use relation::describe;
+pub(crate) use relation::{Prepared, Relation};
 
 /// What a tool's `inputs` argument is, in JSON Schema.
 pub(crate) fn inputs_schema() -> Value {

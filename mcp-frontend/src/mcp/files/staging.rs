@@ -68,7 +68,7 @@ impl Staging {
             self.swap().await?;
             self.keep()
         };
-        let swapping = self::spawn(swap).await;
+        let swapping = spawn(swap).await;
         swapping.map_err(|error| {
             Failure::new(format!("Replacing failed: {error}. This is a defect of hyperwire."))
         })?
@@ -107,11 +107,16 @@ impl Staging {
             && let Some(old) = aside.pop()
         {
             let table = self.table.clone();
-            self.rename(&old, &table).await?;
+            self.rename(&old, &table).await.map_err(|failure| {
+                failure.advise(&format!(
+                    "The table \"{table}\" is as it was, but is named \"{old}\" now. Next: rename it back with ALTER TABLE."
+                ))
+            })?;
         }
         for old in aside {
             let sql = format!("DROP TABLE IF EXISTS {}", self.qualified(&old));
-            self.lease().execute(&sql).await?;
+            // The new table is in its place; what is left is swept up later.
+            let _ = self.lease().execute(&sql).await;
         }
         outcome
     }

@@ -13,12 +13,12 @@ use super::guide::{GUIDE, skill};
 use super::list::{JSON, MARKDOWN, tables_of, uri_of};
 use super::uri::Uri;
 use crate::mcp::call::Call;
+use crate::mcp::engine::Needs;
 use crate::mcp::engine::databases::{Database, Mode};
-use crate::mcp::engine::{Needs, quoted};
 use crate::mcp::failure::{Failure, nearest};
 use crate::mcp::result::{Head, Limits, Page};
 use crate::mcp::state::State;
-use crate::mcp::tables::{Table, columns};
+use crate::mcp::tables::{Found, Table, columns};
 
 /// How long hyperd may take. Who wants more than a look asks with `query`.
 const READ_WITHIN: Duration = Duration::from_secs(30);
@@ -130,9 +130,11 @@ async fn table(state: &Arc<State>, alias: &str, table: &Table, call: &Call) -> R
         .iter()
         .map(|column| json!({"name": column.name, "type": column.ty, "nullable": column.nullable}))
         .collect();
-    let name = format!("{}.{}.{}", quoted(&database.alias), quoted(&table.schema), quoted(&table.name));
-    let mut lease =
-        state.engine.lease(Needs { database: Some(&database.alias), sql: "", light: false }, call).await?;
+    let name = Found { alias: database.alias.clone(), table: table.clone() }.quoted();
+    let mut lease = state
+        .engine
+        .lease_to_read(Needs { database: Some(&database.alias), sql: "", light: false }, call)
+        .await?;
     let (_, counted) = rows(&mut lease, &format!("SELECT count(*) FROM {name}")).await?;
     let (head, sample) = rows(&mut lease, &format!("SELECT * FROM {name} LIMIT {}", SAMPLE.rows)).await?;
     lease.finish().await?;

@@ -23,14 +23,14 @@ impl Limits {
     /// The defaults, or what was asked for, if that is reasonable.
     pub(crate) fn asked(rows: Option<usize>, bytes: Option<usize>) -> Self {
         Self {
-            rows: rows.unwrap_or(Self::DEFAULT.rows).clamp(1, Self::MOST.rows),
+            rows: rows.unwrap_or(Self::DEFAULT.rows).min(Self::MOST.rows),
             bytes: bytes.unwrap_or(Self::DEFAULT.bytes).clamp(1, Self::MOST.bytes),
         }
     }
 }
 
 /// A result's columns: what a reader needs to know of them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Head(Vec<(String, u32, String)>);
 
 impl Head {

@@ -139,9 +139,13 @@ impl Parked {
         // Enough for a page, or all there is.
         let enough = offset + limits.bytes as u64;
         let filled = state.wait_for(|filled| filled.end.is_some() || filled.bytes >= enough).await;
-        let filled = filled.map_or_else(|_| *self.state.borrow(), |filled| *filled);
+        let (filled, is_filled) = match filled.map(|filled| *filled) {
+            Ok(filled) => (filled, filled.end.is_some()),
+            // Whoever filled it was stopped.
+            Err(_) => (*self.state.borrow(), true),
+        };
         let (page, next) = self.read(offset, filled.bytes, limits)?;
-        let more = next < filled.bytes || filled.end.is_none();
+        let more = next < filled.bytes || !is_filled;
         Ok(Paged {
             head: self.head.clone(),
             page,
@@ -206,4 +210,40 @@ impl Filling {
 fn nonce() -> String {
     use std::hash::{BuildHasher, RandomState};
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parked() -> (Parking, String, Filling) {
+        let folder = tempfile::tempdir().unwrap();
+        let (parked, filling) = Parked::begin(Head::default(), folder.path()).unwrap();
+        let parking = Parking::default();
+        let name = parking.keep(parked);
+        (parking, name, filling)
+    }
+
+    #[tokio::test]
+    async fn a_filling_that_is_dropped_ends_the_result_there() {
+        let (parking, name, mut filling) = parked();
+        assert!(filling.push(b"[1]") && filling.publish());
+        assert!(filling.push(b"[2]"), "this one is not published");
+        drop(filling);
+
+        let page = parking.page(&format!("{name}.0"), Limits::DEFAULT).await.unwrap();
+
+        assert_eq!((page.page.rows, page.next, page.cut), (1, None, true));
+    }
+
+    #[tokio::test]
+    async fn a_result_that_is_complete_ends_without_a_cursor() {
+        let (parking, name, mut filling) = parked();
+        assert!(filling.push(b"[1]"));
+        filling.end(End::Complete);
+
+        let page = parking.page(&format!("{name}.0"), Limits::DEFAULT).await.unwrap();
+
+        assert_eq!((page.page.rows, page.next, page.cut), (1, None, false));
+    }
 }

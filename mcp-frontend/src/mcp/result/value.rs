@@ -33,10 +33,38 @@ pub(crate) fn put_value(field: Option<&str>, type_oid: u32, out: &mut Vec<u8>) {
             out.extend_from_slice(if text == "t" { b"true" } else { b"false" });
         }
         (_, Shape::Number) if is_number(text) => out.extend_from_slice(text.as_bytes()),
-        (_, Shape::Json) => put_document(text, out),
+        (_, Shape::Json) if survives(text) => put_document(text, out),
         (array, Shape::Array(element)) => put_array(text, element_type(array, element), out),
         _ => put_string(text, out),
     }
+}
+
+/// Whether a JSON document is still the same once a reader has parsed it: no number loses digits, no key comes twice.
+/// Another order of keys is the same.
+fn survives(document: &str) -> bool {
+    let Ok(parsed) = serde_json::from_str::<serde_json::Value>(document) else { return false };
+    histogram(without_blanks(document)) == histogram(parsed.to_string().bytes())
+}
+
+/// The bytes of a JSON document without the blanks between its words.
+fn without_blanks(document: &str) -> impl Iterator<Item = u8> {
+    let (mut in_string, mut escaped) = (false, false);
+    document.bytes().filter(move |byte| {
+        match (in_string, escaped, byte) {
+            (true, true, _) => escaped = false,
+            (true, false, b'\\') => escaped = true,
+            (_, false, b'"') => in_string = !in_string,
+            _ => {}
+        }
+        in_string || !byte.is_ascii_whitespace()
+    })
+}
+
+/// How often each byte comes.
+fn histogram(bytes: impl Iterator<Item = u8>) -> [u32; 256] {
+    let mut counts = [0; 256];
+    bytes.for_each(|byte| counts[usize::from(byte)] += 1);
+    counts
 }
 
 /// The element's own type where the shape does not care.
@@ -154,6 +182,19 @@ mod tests {
     fn bytes_are_base64() {
         assert_eq!(json("\\x00ff61", BYTEA), "\"AP9h\"");
         assert_eq!(json("\\x", BYTEA), "\"\"");
+    }
+
+    #[test]
+    fn documents_are_embedded_unless_a_reader_would_change_them() {
+        assert_eq!(
+            json(r#"{"b": [1, 2.5, "x \" y"], "a": null}"#, 114),
+            r#"{"b": [1, 2.5, "x \" y"], "a": null}"#
+        );
+        for changed in
+            [r#"{"a":1,"a":1}"#, "[12345678901234567890123]", "[0.12345678901234567890]", "no json"]
+        {
+            assert_eq!(json(changed, 114), serde_json::to_string(changed).unwrap());
+        }
     }
 
     #[test]

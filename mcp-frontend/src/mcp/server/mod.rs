@@ -23,7 +23,7 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::instructions::INSTRUCTIONS;
+use super::instructions::instructions;
 use super::state::State;
 use subscriptions::Subscriptions;
 pub(crate) use tasks::Tasks;
@@ -77,7 +77,7 @@ impl ServerHandler for Server {
             .enable_skills()
             .build();
         let me = Implementation::new("hyperwire", env!("CARGO_PKG_VERSION")).with_title("Hyper");
-        ServerConfig::new(capabilities).with_server_info(me).with_instructions(INSTRUCTIONS)
+        ServerConfig::new(capabilities).with_server_info(me).with_instructions(instructions(&self.state))
     }
 
     async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {

@@ -225,7 +225,6 @@ fn or_job(mut schema: Value) -> Value {
     let required =
         schema.as_object_mut().and_then(|schema| schema.remove("required")).unwrap_or_else(|| json!([]));
     schema["properties"]["job"] = json!({"type": "string"});
-    schema["properties"]["next"] = json!({"type": "string"});
     schema["anyOf"] = json!([{"required": required}, {"required": ["job"]}]);
     schema
 }
@@ -234,5 +233,43 @@ fn object(schema: Value) -> Arc<JsonObject> {
     match schema {
         Value::Object(object) => Arc::new(object),
         _ => unreachable!("schemas are objects"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+
+    fn state() -> Arc<State> {
+        let arguments = Arguments::parse_from(["hyperwire", "mcp", "--private", "--ephemeral-only"]);
+        let Command::Mcp(arguments) = arguments.command else { panic!("not mcp") };
+        crate::mcp::state(&arguments).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_panics_fails_and_the_server_goes_on() {
+        let state = state();
+        let call = Arc::new(Call::new(&state.ending));
+
+        let mut broken = begin(&state, "query", &call, async { panic!("on purpose") });
+        let failure = answered(&mut broken).await.unwrap_err();
+        let mut sound = begin(&state, "query", &call, async { Ok(Answer::text("here")) });
+
+        assert!(failure.text().contains("defect of hyperwire"), "{}", failure.text());
+        assert_eq!(answered(&mut sound).await.unwrap().text.as_deref(), Some("here"));
+        assert!(state.calls.all().is_empty());
+    }
+
+    #[test]
+    fn a_schema_takes_an_answer_or_a_job() {
+        let schema = or_job(
+            json!({"type": "object", "properties": {"rows": {"type": "array"}}, "required": ["rows"]}),
+        );
+
+        assert_eq!(schema["anyOf"], json!([{"required": ["rows"]}, {"required": ["job"]}]));
+        assert!(schema.get("required").is_none());
     }
 }

@@ -60,7 +60,7 @@ pub(super) fn definition() -> Definition {
                 "sql": {"type": "string"},
                 "kind": {"enum": ["bar", "line", "scatter", "histogram"]},
                 "x": {"type": "string", "description": "Column"},
-                "y": {"type": ["string", "array"], "items": {"type": "string"}},
+                "y": {"type": "array", "items": {"type": "string"}},
                 "series": {"type": "string"},
                 "inputs": {"type": "object", "description": "As in `query`: {name: {path|data}}", "additionalProperties": {"type": "object"}},
                 "database": {"type": "string"},
@@ -116,7 +116,7 @@ async fn read(
     call: &Arc<Call>,
 ) -> Result<(Table, Roles), Failure> {
     let needs = Needs { database: arguments.database.as_deref(), sql: &arguments.sql, light: false };
-    let mut lease = state.engine.lease(needs, call).await?;
+    let mut lease = state.engine.lease_to_read(needs, call).await?;
     if !arguments.inputs.is_empty() {
         lease.soil();
         files::bring(state, &mut lease, &arguments.inputs, call).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyperwire_tokio::core::wire::TransactionStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -10,10 +11,16 @@ use super::query::elapsed_ms;
 use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
+use crate::mcp::changes::Change;
 use crate::mcp::engine::Needs;
 use crate::mcp::failure::Failure;
 use crate::mcp::result::{Head, Limits, Page};
 use crate::mcp::state::State;
+
+/// How much is shown of what a statement returns, such as the rows of RETURNING or SHOW: `query` is for reading.
+const SHOWN: Limits = Limits { rows: 20, bytes: 4_000 };
+/// How much of one value, in bytes.
+const LONGEST_VALUE: usize = 1_000;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,9 +43,10 @@ pub(super) fn definition() -> Definition {
         name: "execute",
         title: "Execute",
         description: "Run SQL statements that change data or tables, one a string, in order, up to the first that fails. \
-            Two or more that only change rows (INSERT, UPDATE, DELETE) are all or nothing if the first is BEGIN and the \
-            last COMMIT; CREATE, DROP and ALTER cannot be undone. Tables of `database` (default: local, which is \
-            temporary; persistent is kept).",
+            Changes of rows are all or nothing between BEGIN and COMMIT, in the same call; CREATE, DROP and ALTER cannot \
+            be undone. Unqualified tables are those of `database` (default: local, which is temporary; persistent is \
+            kept). Temporary tables and settings end with the call. `on_disk` says whether changes to other databases \
+            than local would survive a crash.",
         hints: Hints::Changes,
         input: json!({
             "type": "object",
@@ -72,45 +80,80 @@ pub(super) async fn run(
         Statements::One(sql) => vec![sql],
         Statements::Several(all) => all,
     };
+    if statements.is_empty() {
+        return Err(Failure::new("`sql` holds no statement. Nothing was run."));
+    }
     let limit = arguments.timeout_s.map(|seconds| seconds.0);
-    call.bounded(limit, execute(state, &statements, arguments.database.as_deref(), call)).await
+    call.bounded(limit, execute(state, &statements, arguments.database, call)).await
 }
 
 async fn execute(
     state: &Arc<State>,
     statements: &[String],
-    database: Option<&str>,
+    database: Option<String>,
     call: &Call,
 ) -> Result<Answer, Failure> {
     let text = statements.join("\n");
-    let mut lease = state.engine.lease(Needs { database, sql: &text, light: false }, call).await?;
+    state.paths.allow_sql(&text).await?;
+    let needs = Needs { database: database.as_deref(), sql: &text, light: false };
+    let mut lease = state.engine.lease(needs, call).await?;
     // Temporary tables and settings are the caller's, and end with the call.
     lease.soil();
     let mut done = Vec::new();
     for (index, sql) in statements.iter().enumerate() {
         call.progress.doing(format!("statement {} of {}", index + 1, statements.len()));
+        call.effect(format!(
+            "{} Statement {} was running: it has no effect unless it ended at that very moment.",
+            before(index),
+            index + 1
+        ));
         match one(&mut lease, sql).await {
             Ok(outcome) => done.push(outcome),
             Err(failure) => {
                 if failure.session_lost {
                     lease.report_lost();
                 }
-                let before = match index {
-                    0 => "Nothing before it was run.".to_owned(),
-                    _ => format!(
-                        "The {index} before it were run; what they did outside of a transaction stays."
-                    ),
-                };
                 return Err(failure.advise(&format!(
-                    "This was statement {} of {}. {before}",
+                    "This was statement {} of {}. {}",
                     index + 1,
-                    statements.len()
+                    statements.len(),
+                    before(index)
                 )));
             }
         }
     }
-    lease.finish().await?;
-    Ok(Answer::json(json!({"statements": done, "elapsed_ms": elapsed_ms(call.started)})))
+    state.changes.tell(Change::Tables(None));
+    if lease.transaction_status() != TransactionStatus::Idle {
+        return Err(Failure::new(
+            "All statements were run, but the last of them left a transaction open, which is rolled back now: no rows that \
+             it changed stay changed. Next: the same again with COMMIT at the end.",
+        ));
+    }
+    call.effect(
+        "All statements were run and have their effect; only whether it is on disk was not known yet.",
+    );
+    call.progress.doing("writing to disk");
+    let finished = lease.finish().await.map_err(|failure| {
+        failure.advise("All statements had been run; whether what they wrote is on disk is unknown.")
+    })?;
+    let mut answer = json!({"statements": done, "elapsed_ms": elapsed_ms(call.started)});
+    if finished.on_disk {
+        answer["on_disk"] = true.into();
+    }
+    if let Some(warning) = finished.warning {
+        answer["on_disk"] = false.into();
+        answer["warnings"] = json!([warning]);
+    }
+    Ok(Answer::json(answer))
+}
+
+/// What is known of the statements before that number.
+fn before(index: usize) -> String {
+    match index {
+        0 => "Nothing before it was run.".to_owned(),
+        1 => "The one before it was run; what it did outside of a transaction stays.".to_owned(),
+        _ => format!("The {index} before it were run; what they did outside of a transaction stays."),
+    }
 }
 
 async fn one(client: &mut hyperwire_tokio::Client, sql: &str) -> Result<Value, Failure> {
@@ -119,20 +162,25 @@ async fn one(client: &mut hyperwire_tokio::Client, sql: &str) -> Result<Value, F
     let mut shown = None;
     if let Some(columns) = rows.columns() {
         let head = Head::of(columns);
-        let mut page = Page::new(Limits { rows: 20, bytes: 4_000 });
-        let mut line = Vec::new();
-        let mut truncated = false;
+        let mut page = Page::new(SHOWN);
+        let (mut line, mut count, mut fits) = (Vec::new(), 0_u64, true);
+        // To the end, or the statement would be canceled.
         while let Some(row) = rows.next().await.map_err(explain)? {
-            line.clear();
-            head.put_row(&row, Some(1_000), &mut line)?;
-            truncated |= !page.push(&line);
+            count += 1;
+            if fits {
+                line.clear();
+                head.put_row(&row, Some(LONGEST_VALUE), &mut line)?;
+                fits = page.push(&line);
+            }
         }
-        shown = Some(json!({"columns": head.json(), "rows": page.json()?, "truncated": truncated}));
+        shown = Some(json!({
+            "columns": head.json(), "rows": page.json()?, "row_count": count, "truncated": count > page.rows as u64
+        }));
     }
     let tag = rows.finish().await.map_err(explain)?;
     let mut outcome = json!({"did": tag.as_ref().map_or("nothing", |tag| tag.as_str())});
-    if let (Some(shown), Some(outcome)) = (shown, outcome.as_object_mut()) {
-        outcome.insert("result".to_owned(), shown);
+    if let Some(shown) = shown {
+        outcome["result"] = shown;
     }
     Ok(outcome)
 }

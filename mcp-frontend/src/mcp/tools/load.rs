@@ -13,7 +13,6 @@ use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
-use crate::mcp::engine::Lease;
 use crate::mcp::failure::Failure;
 use crate::mcp::files::{Input, Meter, Mode, Order, load};
 use crate::mcp::state::State;
@@ -68,39 +67,32 @@ pub(super) fn definition() -> Definition {
     Definition {
         name: "load",
         title: "Load",
-        description: "Load files, inline data or SELECTs into tables; several sources in parallel, each all or nothing. \
-            Types are inferred from all of the data; `schema` overrides columns. append and merge match columns by name \
-            (missing ones are NULL, or stay as they are).",
+        description: "Load files, inline data or SELECTs into tables, each source all or nothing. Types are inferred from all \
+            of the data; `schema` overrides columns. append and merge match columns by name.",
         hints: Hints::Changes,
         input: json!({
             "type": "object",
             "properties": {
                 "sources": {
                     "type": "array",
-                    "minItems": 1,
                     "items": {
                         "type": "object",
+                        "description": "Besides, CSV: delimiter, header, quote, encoding, null (text that means NULL); .hyper: from_table",
                         "properties": {
                             "table": {"type": "string"},
-                            "path": {"type": "string", "description": "File, or several: /dir/*.csv"},
-                            "data": {"description": "CSV or JSON text, or an array of objects", "type": ["string", "array", "object"]},
-                            "sql": {"type": "string", "description": "SELECT over tables"},
-                            "format": {"enum": ["csv", "json", "parquet", "arrow", "iceberg", "hyper"], "description": "Default: by name and content; json takes JSON lines too"},
-                            "schema": {"type": "object", "additionalProperties": {"type": "string"}, "description": "{\"zip\": \"text\", \"price\": \"numeric(18,2)\"}"},
-                            "json_path": {"type": "string", "description": "To a nested array: data.items"},
-                            "from_table": {"type": "string", "description": "Of a .hyper file"},
-                            "delimiter": {"type": "string"},
-                            "header": {"type": "boolean"},
-                            "quote": {"type": "string"},
-                            "encoding": {"type": "string"},
-                            "null": {"type": "string", "description": "CSV text meaning NULL, as well as nothing"}
+                            "path": {"type": "string", "description": "A file, or several: /dir/*.csv"},
+                            "data": {"description": "CSV, JSON, or objects"},
+                            "sql": {"type": "string", "description": "SELECT"},
+                            "format": {"enum": ["csv", "json", "jsonl", "parquet", "arrow", "iceberg", "hyper"]},
+                            "schema": {"type": "object", "description": "{\"zip\": \"text\"}"},
+                            "json_path": {"type": "string", "description": "data.items"}
                         },
                         "required": ["table"]
                     }
                 },
-                "mode": {"enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with equal `key`, inserts the rest"},
+                "mode": {"enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with the same `key`, inserts the rest"},
                 "key": {"type": "array", "items": {"type": "string"}},
-                "database": {"type": "string", "description": "Alias; default local (scratch); persistent is kept"},
+                "database": {"type": "string", "description": "Alias"},
                 "timeout_s": {"type": "number"}
             },
             "required": ["sources"],
@@ -158,15 +150,16 @@ fn orders(arguments: &Arguments) -> Result<Vec<Order>, Failure> {
 }
 
 /// What came of one source.
-type Outcome = Result<(Value, Lease), Failure>;
+type Outcome = Result<Value, Failure>;
 
 async fn load_all(state: &Arc<State>, orders: Vec<Order>, call: &Arc<Call>) -> Result<Answer, Failure> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let meter = Meter::default();
     // Dropped, it stops them all.
     let mut loading = JoinSet::new();
-    let tables: Vec<_> = orders.iter().map(|order| order.table.clone()).collect();
+    let mut outcomes: Vec<(String, Option<Outcome>)> = Vec::new();
     for (index, order) in orders.into_iter().enumerate() {
+        outcomes.push((order.table.clone(), None));
         let (state, call, places, meter) = (state.clone(), call.clone(), places.clone(), meter.clone());
         loading.spawn(async move {
             let _place = places.acquire_owned().await;
@@ -178,37 +171,54 @@ async fn load_all(state: &Arc<State>, orders: Vec<Order>, call: &Arc<Call>) -> R
             (index, outcome)
         });
     }
-    let mut outcomes: Vec<Option<Outcome>> = tables.iter().map(|_| None).collect();
+    let mut warning = None;
     while let Some(ended) = loading.join_next().await {
         let (index, outcome) = ended.map_err(|error| {
             Failure::new(format!("Loading ended with {error}. This is a defect of hyperwire."))
         })?;
-        outcomes[index] = Some(outcome);
+        let outcome = match outcome {
+            Ok((done, lease)) => {
+                // The last one to leave a database finds out whether it is on disk.
+                warning = match lease.finish().await {
+                    Ok(finished) => finished.warning,
+                    Err(failure) => Some(format!(
+                        "Loaded, but the database was not let go in good order: {}",
+                        failure.text()
+                    )),
+                };
+                Ok(done)
+            }
+            Err(failure) => Err(failure),
+        };
+        outcomes[index].1 = Some(outcome);
     }
-    let outcomes = tables.into_iter().zip(outcomes.into_iter().flatten());
-    answer(state, outcomes.collect(), call).await
+    answer(state, outcomes, warning, call)
 }
 
-async fn answer(state: &State, outcomes: Vec<(String, Outcome)>, call: &Call) -> Result<Answer, Failure> {
-    let (mut done, mut failed, mut warning) = (Vec::new(), Vec::new(), None);
+fn answer(
+    state: &State,
+    outcomes: Vec<(String, Option<Outcome>)>,
+    warning: Option<String>,
+    call: &Call,
+) -> Result<Answer, Failure> {
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
     for (table, outcome) in outcomes {
         match outcome {
-            Ok((table, lease)) => {
-                done.push(table);
-                // The last one to leave a database finds out whether it is on disk.
-                warning = lease.finish().await?.warning;
-            }
-            Err(failure) => failed.push((table, failure)),
+            Some(Ok(loaded)) => done.push(loaded),
+            Some(Err(failure)) => failed.push((table, failure)),
+            None => {}
         }
     }
-    if let Some(table) = done.first() {
-        state.changes.tell(Change::Tables(table["database"].as_str().map(str::to_owned)));
-    } else if let [(_, failure)] = failed.as_slice() {
-        return Err(failure.clone());
-    } else {
-        let all: Vec<_> =
-            failed.iter().map(|(table, failure)| format!("{table}: {}", failure.text())).collect();
-        return Err(Failure::new(all.join("\n\n")));
+    match (done.first(), failed.as_slice()) {
+        (Some(table), _) => {
+            state.changes.tell(Change::Tables(table["database"].as_str().map(str::to_owned)));
+        }
+        (None, [(_, failure)]) => return Err(failure.clone()),
+        (None, all) => {
+            let all: Vec<_> =
+                all.iter().map(|(table, failure)| format!("{table}: {}", failure.text())).collect();
+            return Err(Failure::new(all.join("\n\n")));
+        }
     }
     let mut answer = json!({"tables": done, "elapsed_ms": call.started.elapsed().as_millis()});
     if !failed.is_empty() {

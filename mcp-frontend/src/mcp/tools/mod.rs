@@ -94,9 +94,15 @@ pub(crate) async fn run(
 ) -> Result<Answer, Failure> {
     let _running = state.calls.begin(name, call.clone());
     let said = Said::of(&arguments);
-    match run_one(&state, name, arguments, &call).await {
+    let outcome = match run_one(&state, name, arguments, &call).await {
         Err(failure) => Err(missing::explain(&state, failure, &said, &call).await),
         answer => answer,
+    };
+    match state.engine.notice() {
+        Some(notice) => {
+            outcome.map(|answer| answer.with_warning(&notice)).map_err(|failure| failure.advise(&notice))
+        }
+        None => outcome,
     }
 }
 

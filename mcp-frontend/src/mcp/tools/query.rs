@@ -1,5 +1,6 @@
 //! `query`: read with SQL.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,6 +17,7 @@ use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, Needs};
 use crate::mcp::failure::Failure;
+use crate::mcp::files::{Input, bring, inputs_schema};
 use crate::mcp::read_only;
 use crate::mcp::result::{End, Filling, Head, LONGEST, Limits, Page, Parked};
 use crate::mcp::state::State;
@@ -29,6 +31,8 @@ pub(crate) struct Arguments {
     sql: Option<String>,
     #[serde(default)]
     params: Vec<Value>,
+    #[serde(default)]
+    inputs: BTreeMap<String, Input>,
     database: Option<String>,
     max_rows: Option<usize>,
     max_bytes: Option<usize>,
@@ -40,18 +44,21 @@ pub(super) fn definition() -> Definition {
     Definition {
         name: "query",
         title: "Query",
-        description: "Run one read-only SQL SELECT (Hyper's dialect, like PostgreSQL's). Unqualified tables are those of \
-            `database` (default: local); others are named alias.public.table. Answers the first rows; if `truncated`, \
-            pass `cursor` for the next ones (kept 5 minutes), or better aggregate, or use `export`.",
+        description: "Run one SQL query (Hyper's dialect, like PostgreSQL's); it can change nothing. Unqualified tables are \
+            those of `database` (default: local); others are alias.public.table. `inputs` makes tables of files or inline \
+            data for this one query: {\"t\": {\"path\": \"/data/t.csv\"}} and SELECT ... FROM t. Answers the first rows; if \
+            `truncated`, pass only `cursor` for the next ones (kept 5 minutes, up to 16 MiB), or better aggregate, or \
+            `export` all. Numbers that JSON readers would round are strings.",
         hints: Hints::Reads,
         input: json!({
             "type": "object",
             "properties": {
                 "sql": {"type": "string"},
-                "params": {"type": "array", "description": "Values of $1, $2 ...", "items": {"type": ["string", "number", "boolean", "null"]}},
+                "params": {"type": "array", "description": "Values of $1, $2 ..., as text", "items": {"type": "string"}},
+                "inputs": inputs_schema(),
                 "database": {"type": "string", "description": "Alias"},
-                "max_rows": {"type": "integer", "default": 200, "maximum": 10000},
-                "max_bytes": {"type": "integer", "default": 24000},
+                "max_rows": {"type": "integer", "default": 200, "minimum": 0, "maximum": 10000},
+                "max_bytes": {"type": "integer", "default": 24000, "maximum": 1000000},
                 "cursor": {"type": "string"},
                 "timeout_s": {"type": "number"}
             },
@@ -88,12 +95,21 @@ pub(super) async fn run(
     match (arguments.sql, arguments.cursor) {
         (None, Some(cursor)) => call.bounded(limit, next_page(state, &cursor, limits, call)).await,
         (Some(sql), None) => {
-            let work =
-                first_page(state, &sql, &arguments.params, arguments.database.as_deref(), limits, call);
-            call.bounded(limit, work).await
+            let params = arguments.params.iter().map(parameter).collect::<Result<_, _>>()?;
+            let asked = Asked { sql, params, inputs: arguments.inputs, database: arguments.database, limits };
+            call.bounded(limit, first_page(state, asked, call)).await
         }
-        _ => Err(Failure::new("Pass either `sql` or `cursor`.")),
+        _ => Err(Failure::new("Pass either `sql`, or `cursor` alone. Nothing was run.")),
     }
+}
+
+/// A query.
+struct Asked {
+    sql: String,
+    params: Vec<Option<String>>,
+    inputs: BTreeMap<String, Input>,
+    database: Option<String>,
+    limits: Limits,
 }
 
 async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call) -> Result<Answer, Failure> {
@@ -105,26 +121,26 @@ async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call
     if paged.cut {
         answer.insert(
             "warnings".to_owned(),
-            json!(["The rest of the result was not kept; use `export` for all of it."]),
+            json!([
+                "This is the end of what was kept, not of the result: at most 16 MiB are, and what comes within 5 s. \
+                 Next: aggregate or filter more, or `export` all of it."
+            ]),
         );
     }
     Ok(Answer::json(answer.into()))
 }
 
-async fn first_page(
-    state: &Arc<State>,
-    sql: &str,
-    params: &[Value],
-    database: Option<&str>,
-    limits: Limits,
-    call: &Arc<Call>,
-) -> Result<Answer, Failure> {
-    let lease = state.engine.lease(Needs { database, sql, light: false }, call).await?;
-    let params: Vec<_> = params.iter().map(parameter).collect::<Result<_, _>>()?;
+async fn first_page(state: &Arc<State>, asked: Asked, call: &Arc<Call>) -> Result<Answer, Failure> {
+    let needs = Needs { database: asked.database.as_deref(), sql: &asked.sql, light: false };
+    let mut lease = state.engine.lease_to_read(needs, call).await?;
+    if !asked.inputs.is_empty() {
+        lease.soil();
+        bring(state, &mut lease, &asked.inputs, call).await?;
+    }
     call.progress.doing("running");
     let (answer, answered) = oneshot::channel();
     // Of its own, since it goes on after the answer; until then it ends with the call.
-    let reading = read(state.clone(), lease, sql.to_owned(), params, limits, call.clone(), answer);
+    let reading = read(state.clone(), lease, asked, call.clone(), answer);
     let reading = AbortOnDropHandle::new(tokio::spawn(reading));
     let answer = answered
         .await
@@ -148,24 +164,21 @@ fn parameter(value: &Value) -> Result<Option<String>, Failure> {
 async fn read(
     state: Arc<State>,
     mut lease: Lease,
-    sql: String,
-    params: Vec<Option<String>>,
-    limits: Limits,
+    asked: Asked,
     call: Arc<Call>,
     answer: oneshot::Sender<Result<Value, Failure>>,
 ) {
-    let outcome = match read_only::query(&mut lease, &sql, &params).await {
-        Ok(mut rows) => answered(&state, &mut rows, limits, &call, answer).await,
+    let outcome = match read_only::query(&mut lease, &asked.sql, &asked.params).await {
+        Ok(mut rows) => answered(&state, &mut rows, asked.limits, &call, answer).await,
         Err(failure) => {
-            let _ = answer.send(Err(failure));
-            Ok(())
+            let _ = answer.send(Err(failure.clone()));
+            Err(failure)
         }
     };
-    if let Err(failure) = outcome
-        && failure.session_lost
-    {
+    if outcome.is_err_and(|failure| failure.session_lost) {
         lease.report_lost();
     }
+    // Nobody waits for what this does but the session's next user.
     let _ = lease.finish().await;
 }
 
@@ -206,10 +219,11 @@ async fn answered(
         _ => None,
     };
     let _ = answer.send(shown.map(Value::Object));
-    match filling {
-        // Dropped when time is up, it is cut there.
-        Some(filling) => timeout(LONGEST, keep(rows, &head, &row, filling)).await.unwrap_or(Ok(())),
-        None => Ok(()),
+    let Some(filling) = filling else { return Ok(()) };
+    // Dropped when time is up, it is cut there.
+    tokio::select! {
+        kept = timeout(LONGEST, keep(rows, &head, &row, filling)) => kept.unwrap_or(Ok(())),
+        () = state.ending.cancelled() => Ok(()),
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::UNIX_EPOCH;
 
 use super::folder::Version;
 
-/// What `load` can tell the format of by its name.
-const ENDINGS: [&str; 11] =
-    ["csv", "tsv", "json", "jsonl", "ndjson", "parquet", "pq", "arrow", "arrows", "feather", "ipc"];
+/// Names of data files, as `load` knows them, `.gz` behind them aside.
+const ENDINGS: [&str; 13] = [
+    "csv", "tsv", "tab", "json", "jsonl", "ndjson", "geojson", "parquet", "pq", "arrow", "arrows", "feather",
+    "ipc",
+];
 /// How many files a folder may have: all of their names are kept in memory.
 const MOST: usize = 100_000;
 
@@ -47,8 +49,10 @@ pub(crate) fn version(path: &Path) -> io::Result<Version> {
 }
 
 fn is_data(name: &str) -> bool {
-    let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).map(str::to_lowercase);
-    !name.starts_with('.') && ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+    let lower = name.to_lowercase();
+    let plain = lower.strip_suffix(".gz").unwrap_or(&lower);
+    let ending = plain.rsplit_once('.').map(|(_, ending)| ending);
+    !name.starts_with('.') && ending.is_some_and(|ending| ENDINGS.contains(&ending))
 }
 
 #[cfg(test)]
@@ -62,12 +66,12 @@ mod tests {
     #[test]
     fn only_data_files_count() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["a.csv", "B.CSV", "c.parquet", ".d.csv", "e.csv.part", "f.txt", "csv"] {
+        for name in ["a.csv", "B.CSV", "c.json.gz", ".d.csv", "e.csv.part", "f.txt", "csv"] {
             fs::write(folder.path().join(name), "x").unwrap();
         }
         fs::create_dir(folder.path().join("g.csv")).unwrap();
 
-        assert_eq!(names(folder.path(), None), ["B.CSV", "a.csv", "c.parquet"]);
+        assert_eq!(names(folder.path(), None), ["B.CSV", "a.csv", "c.json.gz"]);
     }
 
     #[test]

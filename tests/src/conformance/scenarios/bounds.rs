@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyperwire_blocking::{Config, Error};
 use hyperwire_core::session::{Fault, StatementError, Timer};
@@ -13,6 +13,7 @@ use super::scenario;
 use crate::conformance::peer::{CROSS_JOIN, LONG, SHORT, fault_of, serve_proof, texts};
 use crate::conformance::{Scenario, SocketKind, Stage};
 use crate::scripted::{Failure, Session};
+use crate::virtual_time::Stopwatch;
 
 pub(super) fn all() -> Vec<Scenario> {
     vec![
@@ -21,6 +22,7 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario!(a_server_that_ignores_a_cancel_is_given_up),
         scenario!(a_server_that_never_pauses_has_to_keep_to_deadlines, of_a_statement, Some(SHORT)),
         scenario!(a_server_that_never_pauses_has_to_keep_to_deadlines, of_a_dropped_result, None),
+        // Others connect at once or not at all.
         scenario!(a_host_that_does_not_answer_is_given_up_at_the_connect_deadline).only_on(SocketKind::Tcp),
         scenario!(a_server_that_says_nothing_is_given_up_at_the_connect_deadline),
         scenario!(a_server_that_says_too_much_is_given_up_at_the_connect_deadline),
@@ -41,7 +43,7 @@ fn a_statement_whose_time_is_up_is_canceled_and_the_session_goes_on(stage: &Stag
     });
     let mut client = server.connect();
     client.set_statement_timeout(Some(SHORT));
-    let start = Instant::now();
+    let start = Stopwatch::start();
 
     let outcome = client.execute(CROSS_JOIN);
 
@@ -81,7 +83,7 @@ fn a_server_that_ignores_a_cancel_is_given_up(stage: &Stage<'_>) {
     });
     let mut client = server.connect_with(server.impatient()).expect("trusted");
     client.set_statement_timeout(Some(SHORT));
-    let start = Instant::now();
+    let start = Stopwatch::start();
 
     let fault = fault_of(client.execute("select forever"));
 
@@ -123,7 +125,7 @@ fn a_host_that_does_not_answer_is_given_up_at_the_connect_deadline(stage: &Stage
     }
     let mut config = Config::new(format!("tab.tcp://{address}").parse().expect("an endpoint"), "adm");
     config.connect_timeout = SHORT;
-    let start = Instant::now();
+    let start = Stopwatch::start();
 
     let Err(error) = stage.runtime.connect(config) else { panic!("nobody answers") };
 
@@ -141,7 +143,7 @@ fn a_server_that_says_nothing_is_given_up_at_the_connect_deadline(stage: &Stage<
     });
     let mut config = server.config();
     config.connect_timeout = SHORT;
-    let start = Instant::now();
+    let start = Stopwatch::start();
 
     let fault = fault_of(server.connect_with(config));
 
@@ -220,7 +222,7 @@ fn flood_with_notices(session: &mut Session) -> Result<(), Failure> {
 
 /// Sends until the client closes the connection, which it has to do before the test's patience ends.
 fn flood(mut send: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     while start.elapsed() < LONG {
         match send() {
             Ok(()) => {}

@@ -2,8 +2,6 @@
 
 use std::io::ErrorKind;
 use std::ops::ControlFlow;
-use std::thread;
-use std::time::Instant;
 
 use hyperwire_blocking::Error;
 use hyperwire_core::session::CANCEL_TIMEOUT;
@@ -13,6 +11,7 @@ use super::scenario;
 use crate::conformance::peer::{CROSS_JOIN, code_of, serve_proof, texts};
 use crate::conformance::{Offer, Part, Request, Scenario, Stage};
 use crate::scripted::{Auth, Initial, Latch};
+use crate::virtual_time::{Stopwatch, both, elsewhere};
 
 /// Nobody reads them to their end within the patience of a test.
 const MANY: &str = "select i from generate_series(1, 1000000000000) as s(i)";
@@ -57,14 +56,11 @@ fn another_thread_cancels_a_statement(stage: &Stage<'_>) {
     let mut client = server.connect();
     let cancel = client.canceler().expect("the server gave a key");
 
-    let (canceled, outcome) = thread::scope(|scope| {
-        let canceler = scope.spawn(|| {
-            server.wait_until_it_runs(&runs);
-            cancel()
-        });
-        let outcome = client.execute(CROSS_JOIN);
-        (canceler.join().expect("no panic"), outcome)
-    });
+    let canceler = || {
+        server.wait_until_it_runs(&runs);
+        cancel()
+    };
+    let (canceled, outcome) = both(canceler, || client.execute(CROSS_JOIN));
 
     canceled.expect("the cancel is delivered");
     assert_eq!(code_of(outcome), "57014");
@@ -91,7 +87,7 @@ fn a_cancel_between_rows_ends_the_result(stage: &Stage<'_>) {
             && let Some(cancel) = cancel.take()
         {
             // Not on this thread, which may be an executor's.
-            thread::spawn(cancel).join().expect("no panic").expect("the cancel is delivered");
+            elsewhere(cancel).expect("the cancel is delivered");
         }
         ControlFlow::Continue(())
     });
@@ -129,7 +125,7 @@ fn a_server_that_never_acts_upon_a_cancel_is_left(stage: &Stage<'_>) {
         Ok(())
     });
     let client = server.connect();
-    let start = Instant::now();
+    let start = Stopwatch::start();
 
     let outcome = client.canceler().expect("the server gave a key")();
 

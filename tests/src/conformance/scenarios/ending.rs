@@ -38,7 +38,8 @@ pub(super) fn all() -> Vec<Scenario> {
         })
         .collect();
     all.extend([
-        scenario!(a_reset_is_told_from_an_end).only_on(SocketKind::Tcp),
+        // A Unix socket knows no resets.
+        scenario!(a_reset_is_told_from_an_end).not_on(SocketKind::Unix),
         scenario!(a_statement_that_was_never_sent_is_known_not_to_have_run, query, QUERY),
         scenario!(a_statement_that_was_never_sent_is_known_not_to_have_run, parameters, PARAMETERS),
         scenario!(a_statement_that_was_never_sent_is_known_not_to_have_run, prepare, PREPARE),
@@ -59,7 +60,8 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario!(a_server_that_goes_away_during_start_up_has_run_nothing, let_in, Phase::LetIn),
         scenario!(a_client_says_goodbye, dropped, false),
         scenario!(a_client_says_goodbye, closed, true),
-        scenario!(a_server_that_is_not_there_is_a_failure_to_connect),
+        // Connecting is a matter of sockets; the core begins behind it.
+        scenario!(a_server_that_is_not_there_is_a_failure_to_connect).not_on(SocketKind::Memory),
     ]);
     all
 }
@@ -109,7 +111,7 @@ fn a_statement_that_was_never_sent_is_known_not_to_have_run(stage: &Stage<'_>, r
         }
     });
     let mut client = server.connect();
-    gone.wait(LONG).expect("the server closes");
+    server.wait_until_it_said(&gone);
 
     let fault = fault_of(run(&mut *client));
 
@@ -129,7 +131,7 @@ fn a_server_that_says_why_it_ends_an_idle_session_is_quoted(stage: &Stage<'_>) {
         }
     });
     let mut client = server.connect();
-    gone.wait(LONG).expect("the server closes");
+    server.wait_until_it_said(&gone);
 
     let error = client.execute("select 1").expect_err("the session is over");
 
@@ -232,6 +234,7 @@ fn a_server_that_is_not_there_is_a_failure_to_connect(stage: &Stage<'_>) {
             server.finish();
             (endpoint, ErrorKind::NotFound)
         }
+        SocketKind::Memory => unreachable!("it is not for memory"),
     };
 
     let Err(error) = stage.runtime.connect(Config::new(endpoint, "adm")) else { panic!("nobody listens") };

@@ -231,6 +231,7 @@ fn pipe(random: &mut Random, wild: bool) -> PipePlan {
         capacity: random.pick(&[64, 256, 1000, 1 << 14, 1 << 16]),
         piece: random.pick(&[1, 7, 100, 1 << 12, 1 << 16]),
         delay: random.pick(&[Duration::ZERO, Duration::from_micros(50), Duration::from_millis(40)]),
+        pace: Duration::ZERO,
         stall: (random.pick(&[0, 0, 3, 30]), random.duration(8)),
         flip: wild.then(|| (random.below(1000), 1 << random.below(8))),
     }

@@ -1,39 +1,33 @@
 //! async-std, which is no longer maintained and still in use.
 
-use std::future::Future;
-use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_std::net::TcpStream;
 use async_std::os::unix::net::UnixStream;
-use async_std::task;
+use async_std::task::{sleep, spawn_blocking};
+use hyperwire_blocking::socket;
+use hyperwire_core::hyperd::Endpoint;
+use hyperwire_core::liveness::link::LinkPolicy;
 
-use super::{Executor, Later, Stream};
+use super::driver::{Error, Executor, Later, Stream};
 
 pub(crate) struct AsyncStd;
 
 impl Executor for AsyncStd {
-    const NAME: &'static str = "embedded_in_async_std";
-
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        task::block_on(future)
-    }
-
-    fn unblock<T: Send + 'static>(
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = T> + Send {
-        task::spawn_blocking(job)
+    fn connect(to: Endpoint, deadline: Instant) -> Later<Result<Box<dyn Stream>, Error>> {
+        Box::pin(async move {
+            let is_tcp = matches!(to, Endpoint::Tcp { .. });
+            let connect = move || socket::connect(&to, &LinkPolicy::DEFAULT, deadline);
+            let (socket, _) = spawn_blocking(connect).await?;
+            let stream: Box<dyn Stream> = match is_tcp {
+                true => Box::new(TcpStream::from(std::net::TcpStream::from(socket))),
+                false => Box::new(UnixStream::from(std::os::unix::net::UnixStream::from(socket))),
+            };
+            Ok(stream)
+        })
     }
 
     fn sleep(duration: Duration) -> Later<()> {
-        Box::pin(task::sleep(duration))
-    }
-
-    fn tcp(socket: std::net::TcpStream) -> io::Result<Box<dyn Stream>> {
-        Ok(Box::new(TcpStream::from(socket)))
-    }
-
-    fn unix(socket: std::os::unix::net::UnixStream) -> io::Result<Box<dyn Stream>> {
-        Ok(Box::new(UnixStream::from(socket)))
+        Box::pin(sleep(duration))
     }
 }

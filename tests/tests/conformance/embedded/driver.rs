@@ -1,18 +1,16 @@
 //! A runtime of one's own: the core, driven over any executor. `hyperwire_core::guide` walks through it.
 
-use std::future::poll_fn;
-use std::io;
+use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant as Clock};
 
-use futures_lite::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, future};
-use hyperwire_blocking::socket;
+use futures_lite::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, future};
+use hyperwire_blocking::socket::loss;
 use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::hyperd::Endpoint;
-use hyperwire_core::liveness::link::LinkPolicy;
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{
     CANCEL_TIMEOUT, Config, Event, Fault, Misuse, RequestId, RequestOptions, ServerError, Session,
@@ -20,7 +18,24 @@ use hyperwire_core::session::{
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::{CancelKey, InitialMessage};
 
-use super::{Error, Executor, Later, Stream, loss, random};
+/// Why a driver does not do what it is asked: an error of connecting, or the session's.
+pub(crate) type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A future that is kept for later.
+pub(crate) type Later<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A connection of an executor.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// What the driver needs of an executor.
+pub(crate) trait Executor: Send + Sync + 'static {
+    /// Connects, as the shared socket setup does it, until the deadline.
+    fn connect(to: Endpoint, deadline: Clock) -> Later<Result<Box<dyn Stream>, Error>>;
+
+    fn sleep(duration: Duration) -> Later<()>;
+}
 
 /// Short enough for every clock; what has waited so long waits again.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,24 +52,25 @@ pub(crate) struct Driver<X> {
     epoch: Clock,
     /// The last request, unless it is over.
     open: Option<RequestId>,
-    delivery: Option<Later<io::Result<()>>>,
+    delivery: Option<Later<Result<(), Error>>>,
     executor: PhantomData<X>,
 }
 
 impl<X: Executor> Driver<X> {
     pub(crate) async fn connect(endpoint: Endpoint, mut config: Config) -> Result<Self, Error> {
         let (epoch, bound) = (Clock::now(), config.startup_timeout.min(LONGEST_WAIT));
-        let stream = Some(open::<X>(&endpoint, epoch + bound).await?);
+        let stream = Some(X::connect(endpoint.clone(), epoch + bound).await?);
         config.startup_timeout = bound.saturating_sub(epoch.elapsed());
-        let (mut out, input, notices) = (OutBuf::new(), InBuf::new(), Vec::new());
-        let session = Session::start(config, random()?, Instant::EPOCH + epoch.elapsed(), &mut out)?;
+        let (mut nonce, mut out, input, notices) = ([0; 18], OutBuf::new(), InBuf::new(), Vec::new());
+        getrandom::fill(&mut nonce).map_err(|error| error.to_string())?;
+        let session = Session::start(config, nonce, Instant::EPOCH + epoch.elapsed(), &mut out)?;
         let (open, delivery, executor) = (None, None, PhantomData);
         let mut driver =
             Self { session, notices, input, out, stream, endpoint, epoch, open, delivery, executor };
         loop {
             match driver.next().await? {
                 Event::Ready => return Ok(driver),
-                Event::StartTls => return Err(io::Error::from(io::ErrorKind::Unsupported).into()),
+                Event::StartTls => return Err("this driver has no TLS".into()),
                 _ => {}
             }
         }
@@ -175,25 +191,19 @@ impl<X> Drop for Driver<X> {
     }
 }
 
-async fn open<X: Executor>(endpoint: &Endpoint, deadline: Clock) -> io::Result<Box<dyn Stream>> {
-    let to = endpoint.clone();
-    let (socket, _) = X::unblock(move || socket::connect(&to, &LinkPolicy::DEFAULT, deadline)).await?;
-    if matches!(endpoint, Endpoint::Tcp { .. }) { X::tcp(socket.into()) } else { X::unix(socket.into()) }
-}
-
 /// Asks the server to cancel what a session runs, and waits, bounded, until it has taken that.
-pub(crate) async fn deliver<X: Executor>(endpoint: Endpoint, key: CancelKey) -> io::Result<()> {
+pub(crate) async fn deliver<X: Executor>(endpoint: Endpoint, key: CancelKey) -> Result<(), Error> {
     let mut out = OutBuf::new();
     out.push(&InitialMessage::CancelRequest(key));
     let work = async {
-        let mut stream = open::<X>(&endpoint, Clock::now() + CANCEL_TIMEOUT).await?;
+        let mut stream = X::connect(endpoint, Clock::now() + CANCEL_TIMEOUT).await?;
         stream.write_all(out.unsent()).await?;
         while stream.read(&mut [0; 16]).await? > 0 {}
         Ok(())
     };
     let late = async {
         X::sleep(CANCEL_TIMEOUT).await;
-        Err(io::ErrorKind::TimedOut.into())
+        Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
     };
     future::or(pin!(late), pin!(work)).await
 }

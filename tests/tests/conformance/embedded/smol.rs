@@ -1,39 +1,32 @@
 //! smol, which those who leave async-std are sent to.
 
-use std::future::Future;
-use std::io;
-use std::time::Duration;
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
-use smol::{Async, Timer};
+use hyperwire_blocking::socket;
+use hyperwire_core::hyperd::Endpoint;
+use hyperwire_core::liveness::link::LinkPolicy;
+use smol::{Async, Timer, unblock};
 
-use super::{Executor, Later, Stream};
+use super::driver::{Error, Executor, Later, Stream};
 
 pub(crate) struct Smol;
 
 impl Executor for Smol {
-    const NAME: &'static str = "embedded_in_smol";
-
-    fn block_on<T>(future: impl Future<Output = T>) -> T {
-        smol::block_on(future)
-    }
-
-    fn unblock<T: Send + 'static>(
-        job: impl FnOnce() -> T + Send + 'static,
-    ) -> impl Future<Output = T> + Send {
-        smol::unblock(job)
-    }
-
-    fn sleep(duration: Duration) -> Later<()> {
+    fn connect(to: Endpoint, deadline: Instant) -> Later<Result<Box<dyn Stream>, Error>> {
         Box::pin(async move {
-            Timer::after(duration).await;
+            let is_tcp = matches!(to, Endpoint::Tcp { .. });
+            let (socket, _) = unblock(move || socket::connect(&to, &LinkPolicy::DEFAULT, deadline)).await?;
+            let stream: Box<dyn Stream> = match is_tcp {
+                true => Box::new(Async::<TcpStream>::new(socket.into())?),
+                false => Box::new(Async::<UnixStream>::new(socket.into())?),
+            };
+            Ok(stream)
         })
     }
 
-    fn tcp(socket: std::net::TcpStream) -> io::Result<Box<dyn Stream>> {
-        Ok(Box::new(Async::new(socket)?))
-    }
-
-    fn unix(socket: std::os::unix::net::UnixStream) -> io::Result<Box<dyn Stream>> {
-        Ok(Box::new(Async::new(socket)?))
+    fn sleep(duration: Duration) -> Later<()> {
+        Box::pin(async move { _ = Timer::after(duration).await })
     }
 }

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
@@ -124,7 +123,7 @@ async fn export(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> R
         "bytes": bytes,
         "elapsed_ms": elapsed_ms(call.started),
     }));
-    answer.links.push(link(&target, format));
+    answer.links.push(Link::file(&target, format.media_type()));
     Ok(answer)
 }
 
@@ -237,7 +236,7 @@ async fn write(
     let stopped = || Failure::new("The export was stopped. Nothing was written.");
     let needs = Needs { database: plan.database.as_deref(), sql: &plan.sql, light: false };
     let mut lease = tokio::select! {
-        lease = state.engine.lease(needs, &call) => lease?,
+        lease = state.engine.lease_to_read(needs, &call) => lease?,
         () = stop.cancelled() => return Err(stopped()),
     };
     let part = Part::new(&plan.target, plan.format.is_folder())?;
@@ -299,17 +298,4 @@ async fn watched<T>(work: impl Future<Output = T>, part: &Part, call: &Call) -> 
 /// The table's name in a database that gets only one.
 fn stem(target: &Path) -> String {
     target.file_stem().map_or_else(|| "result".to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// What RFC 8089 has escaped in a path.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
-
-fn link(target: &Path, format: Format) -> Link {
-    let path = target.to_string_lossy().replace('\\', "/");
-    let root = if path.starts_with('/') { "" } else { "/" };
-    Link {
-        uri: format!("file://{root}{}", utf8_percent_encode(&path, ESCAPED)),
-        name: target.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        media_type: format.media_type(),
-    }
 }

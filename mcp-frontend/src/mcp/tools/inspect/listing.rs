@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::stats::stats;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
-use crate::mcp::engine::{Lease, Needs};
+use crate::mcp::engine::{Lease, Needs, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::result::{Head, Limits, Page};
 use crate::mcp::state::State;
 use crate::mcp::tables::{Column, Found, Table, columns_on, rows_on};
 
 /// Bytes of an answer's JSON, about 8,000 tokens: clients drop or hide what is much longer.
-const MOST_BYTES: usize = 24_000;
+pub(super) const MOST_BYTES: usize = 24_000;
 /// Columns whose statistics are taken in one scan.
-const COLUMNS_A_SCAN: usize = 40;
+pub(super) const COLUMNS_A_SCAN: usize = 40;
 
 /// How much of a table is shown.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -118,14 +118,18 @@ async fn one(
 ) -> Result<(Value, Option<usize>), Failure> {
     // A scan waits for its turn as queries do; the catalog is read at once.
     let light = asked.detail == Detail::Columns;
-    let mut lease = state.engine.lease(Needs { database: Some(&found.alias), sql: "", light }, call).await?;
+    let mut lease =
+        state.engine.lease_to_read(Needs { database: Some(&found.alias), sql: "", light }, call).await?;
     let columns = columns_on(&mut lease, &found.alias, &found.table).await?;
     let all = columns.len();
     let (columns, end) = fitting(&columns[first.min(all)..], asked.detail, room);
     let mut table = match asked.detail {
-        Detail::Sample => sample(&mut lease, found, columns, asked.limit, room).await?,
+        Detail::Sample => {
+            let (columns, rows) = sample(&mut lease, &found.quoted(), columns, asked.limit, room).await?;
+            json!({"table": found.shown(), "columns": columns, "sample": rows})
+        }
         Detail::Stats => {
-            let (rows, columns) = stats(&mut lease, found, columns).await?;
+            let (rows, columns) = stats(&mut lease, &found.quoted(), columns).await?;
             json!({"table": found.shown(), "rows": rows, "columns": columns})
         }
         Detail::Names | Detail::Columns => {
@@ -166,7 +170,7 @@ fn fitting(columns: &[Column], detail: Detail, room: usize) -> (&[Column], usize
     (&columns[..end], end)
 }
 
-fn column(column: &Column) -> Value {
+pub(super) fn column(column: &Column) -> Value {
     let mut about = json!({"name": column.name, "type": column.ty});
     if let Some(comment) = &column.comment {
         about["comment"] = comment.as_str().into();
@@ -177,16 +181,17 @@ fn column(column: &Column) -> Value {
     about
 }
 
-async fn sample(
+/// The columns and the first rows of what follows FROM.
+pub(super) async fn sample(
     lease: &mut Lease,
-    found: &Found,
+    from: &str,
     columns: &[Column],
     limit: Option<usize>,
     room: usize,
-) -> Result<Value, Failure> {
+) -> Result<(Value, Value), Failure> {
     let limits = Limits::asked(Some(limit.unwrap_or(5).min(100)), Some(room.max(2_000)));
-    let names: Vec<_> = columns.iter().map(|column| crate::mcp::engine::quoted(&column.name)).collect();
-    let sql = format!("SELECT {} FROM {} LIMIT {}", names.join(", "), found.quoted(), limits.rows);
+    let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let sql = format!("SELECT {} FROM {from} LIMIT {}", names.join(", "), limits.rows);
     let explain = |error| Failure::of_statement(&error, &sql);
     let mut rows = lease.query(&sql).await.map_err(explain)?;
     let head = rows.columns().map(Head::of).ok_or_else(|| Failure::new("The sample has no columns."))?;
@@ -200,5 +205,5 @@ async fn sample(
             break;
         }
     }
-    Ok(json!({"table": found.shown(), "columns": head.json(), "sample": page.json()?}))
+    Ok((head.json(), page.json()?))
 }

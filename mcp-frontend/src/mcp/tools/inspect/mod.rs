@@ -16,6 +16,7 @@ use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::names::is_pattern;
+use crate::mcp::resources::GUIDE;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, all, find, near_tables, tables};
 use listing::{Asked, Detail};
@@ -35,7 +36,8 @@ pub(super) fn definition() -> Definition {
         name: "inspect",
         title: "Inspect",
         description: "What there is. Without arguments, at once: databases, their first tables, engine, running calls, limits. \
-            target: a table, a pattern with * or % (sales.*), a database alias, or a data file's path. detail: names, \
+            target: a table, a pattern with * or % (sales.*), a database alias, a data file's path, or hyper://sql (the guide \
+            to Hyper's SQL). detail: names, \
             columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; one scan).",
         hints: Hints::Reads,
         input: json!({
@@ -66,6 +68,10 @@ pub(super) async fn run(
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
     let Arguments { target, database, detail, limit, cursor } = arguments;
+    if target.as_deref() == Some("hyper://sql") {
+        // Models seldom read resources.
+        return Ok(Answer { text: Some(GUIDE.to_owned()), ..Answer::json(json!({"guide": GUIDE})) });
+    }
     let found = match (&target, &database) {
         (None, None) if detail.is_none() && cursor.is_none() => return Ok(overview::overview(state).await),
         (None, None) => all(state, call).await,
@@ -92,7 +98,13 @@ async fn target_of(
     call: &Call,
 ) -> Result<Target, Failure> {
     if is_path(target) {
-        return state.paths.to_read(target).map(Target::File);
+        let path = state.paths.to_read(target)?;
+        // One of ours is open in its own mode, perhaps.
+        let ours = state.engine.databases.all().into_iter().find(|ours| ours.path == path);
+        return match ours {
+            Some(ours) => of_database(state, &ours.alias, call).await.map(Target::Tables),
+            None => Ok(Target::File(path)),
+        };
     }
     if database.is_none() && state.engine.databases.get(target).is_ok() {
         return of_database(state, target, call).await.map(Target::Tables);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::mcp::engine::{Lease, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::result::Head;
-use crate::mcp::tables::{Column, Found};
+use crate::mcp::tables::Column;
 
 /// Characters of the least and greatest text that are shown.
 const SHOWN: usize = 60;
@@ -58,20 +58,16 @@ impl Kind {
     }
 }
 
-/// How many rows there are, and of each column its nulls, about how many distinct values, least, greatest and mean.
+/// How many rows there are in what follows FROM, and of each column its nulls, about how many distinct values, least, greatest and mean.
 pub(super) async fn stats(
     lease: &mut Lease,
-    table: &Found,
+    from: &str,
     columns: &[Column],
 ) -> Result<(Value, Vec<Value>), Failure> {
     let asked: Vec<_> =
         columns.iter().map(|column| Kind::of(&column.ty).asked(&quoted(&column.name))).collect();
     let expressions: Vec<_> = asked.iter().flatten().map(|(_, expression)| expression.as_str()).collect();
-    let sql = format!(
-        "SELECT {} FROM {}",
-        [&["count(*)"], expressions.as_slice()].concat().join(", "),
-        table.quoted()
-    );
+    let sql = format!("SELECT {} FROM {from}", [&["count(*)"], expressions.as_slice()].concat().join(", "));
     let mut values = row(lease, &sql).await?.into_iter();
     let rows = values.next().unwrap_or_default();
     let mut shown = Vec::new();

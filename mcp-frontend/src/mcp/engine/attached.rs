@@ -1,0 +1,120 @@
+//! A database that a session has opened for a call.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hyperwire_tokio::core::session::SqlState;
+use hyperwire_tokio::{Client, Error};
+use tokio::time::{Instant, sleep};
+
+use super::databases::{Database, Mode};
+use super::hyperd::{Hold, quoted};
+use super::usage::Using;
+use crate::mcp::failure::Failure;
+
+/// How long one that is in the way may be waited for: calls of other servers hold a database only while they use it.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause between two tries.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// An open database. It has to be detached; if it is dropped instead, so must the session be.
+pub(super) struct Attached {
+    alias: String,
+    pub(super) path: PathBuf,
+    pub(super) mode: Mode,
+    using: Using,
+}
+
+impl Attached {
+    /// Opens it, and creates its file if it is to be written and there is none. If it is open for writing already and
+    /// `may_write` is set, it is opened for writing too.
+    pub(super) async fn attach(
+        client: &mut Client,
+        hold: &Hold,
+        database: Database,
+        using: Using,
+        may_write: bool,
+    ) -> Result<Self, Failure> {
+        let Database { alias, path, mut mode } = database;
+        let text = path.to_str().ok_or_else(|| {
+            Failure::new(format!("The path {} is not UTF-8, which Hyper needs. Rename it.", path.display()))
+        })?;
+        if mode == Mode::ReadWrite && !path.exists() {
+            hold.create_database(text).await?;
+        }
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sql = statement(text, &alias, mode);
+            let error = match client.execute(&sql).await {
+                Ok(_) => return Ok(Self { alias, path, mode, using }),
+                Err(error) => error,
+            };
+            match obstacle(&error) {
+                Some(Obstacle::Mode) if may_write && mode == Mode::ReadOnly => mode = Mode::ReadWrite,
+                Some(_) if Instant::now() < deadline => sleep(AGAIN).await,
+                obstacle => {
+                    let failure = Failure::of_statement(&error, &sql);
+                    return Err(
+                        obstacle.map_or(failure.clone(), |obstacle| failure.advise(obstacle.advice(mode)))
+                    );
+                }
+            }
+        }
+    }
+
+    /// Closes it for this session. If no other session has it, it is on disk then.
+    pub(super) async fn detach(self, client: &mut Client) -> Result<Using, Failure> {
+        let sql = format!("DETACH DATABASE {}", quoted(&self.alias));
+        match client.execute(&sql).await {
+            Ok(_) => {}
+            // The caller's own SQL did it.
+            Err(error) if error.code().is_some_and(|code| code.as_str() == "3D000") => {}
+            Err(error) => return Err(Failure::of_statement(&error, &sql)),
+        }
+        Ok(self.using)
+    }
+}
+
+fn statement(path: &str, alias: &str, mode: Mode) -> String {
+    let mode = match mode {
+        Mode::ReadOnly => " WITH (access_mode = 'readonly')",
+        Mode::ReadWrite => "",
+    };
+    format!("ATTACH DATABASE {} AS {}{mode}", quoted(path), quoted(alias))
+}
+
+/// Who has the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Obstacle {
+    /// Another session of this hyperd, in the other mode.
+    Mode,
+    /// Another hyperd.
+    Lock,
+}
+
+fn obstacle(error: &Error) -> Option<Obstacle> {
+    match error.code().as_ref().map(SqlState::as_str) {
+        Some("55000") => Some(Obstacle::Mode),
+        Some("55006") => Some(Obstacle::Lock),
+        _ => None,
+    }
+}
+
+impl Obstacle {
+    fn advice(self, wanted: Mode) -> &'static str {
+        match (self, wanted) {
+            (Self::Mode, Mode::ReadOnly) => {
+                "Another call or program has this database open for writing. Next: call again in a moment, or attach it \
+                 with mode readwrite."
+            }
+            (Self::Mode, Mode::ReadWrite) => {
+                "Another call or program has this database open read-only, which keeps out writers. Next: call again in \
+                 a moment, or attach it readonly if you only read."
+            }
+            (Self::Lock, _) => {
+                "The file is open in a program with a hyperd of its own, such as Tableau or a server started with \
+                 --private or --allow-dir."
+            }
+        }
+    }
+}
