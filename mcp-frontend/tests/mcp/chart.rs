@@ -231,7 +231,7 @@ fn files_are_written_where_the_user_allows_it() {
 fn a_picture_too_large_for_an_answer_is_a_file_or_an_error() {
     let server = Server::start(&[]);
     let folder = tempfile::tempdir().expect("a folder");
-    let sql = "SELECT i * 7919 % 30011 AS x, i * 104729 % 30013 AS y FROM generate_series(1, 30000) AS s(i)";
+    let sql = "SELECT i::bigint * 7919 % 30011 AS x, i::bigint * 104729 % 30013 AS y FROM generate_series(1, 30000) AS s(i)";
 
     let refused =
         server.call("chart", json!({"sql": sql, "kind": "scatter", "options": {"format": "svg"}})).error();
@@ -241,4 +241,22 @@ fn a_picture_too_large_for_an_answer_is_a_file_or_an_error() {
     assert!(refused.contains("pass `path`"), "{refused}");
     picture(&written);
     assert!(fs::metadata(folder.path().join("a.svg")).expect("the file is there").len() > 1 << 20);
+}
+
+#[test]
+fn a_csv_file_is_drawn_in_one_step() {
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("cities.csv");
+    fs::write(&file, "city,people\nRome,2.8\nParis,2.1\nVienna,2.0\n").expect("the folder can be written to");
+
+    let answer = server.call(
+        "chart",
+        json!({"sql": "SELECT city, people FROM cities ORDER BY people", "kind": "bar", "inputs": {"cities": {"path": file}},
+               "options": {"format": "svg"}}),
+    );
+
+    let svg = String::from_utf8(picture(&answer).1).expect("UTF-8");
+    assert_eq!(answer.text(), "3 bars: x = city, y = people; values from 2 to 2.8.");
+    assert!(["Rome", "Paris", "Vienna"].iter().all(|city| svg.contains(&format!(">\n{city}\n</text>"))));
 }

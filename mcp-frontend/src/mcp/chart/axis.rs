@@ -33,6 +33,8 @@ pub(super) enum Domain {
         min: f64,
         max: f64,
         clock: Clock,
+        /// How close together ticks may be.
+        least: f64,
     },
     /// One after the other, the first at 0.
     Names(Vec<String>),
@@ -89,7 +91,7 @@ impl Domain {
             let around = if clock == Clock::Date { 86_400e6 } else { 60e6 };
             (min - around, max + around)
         };
-        Self::Time { min, max, clock }
+        Self::Time { min, max, clock, least: 0.0 }
     }
 
     /// The axis that lies below a chart.
@@ -158,8 +160,8 @@ impl Domain {
                 let numbers = Numbers::of_ticks(range_size(*min, *max), step);
                 ticks.into_iter().map(|at| tick(at, numbers.show(at))).collect()
             }
-            Self::Time { min, max, clock } => {
-                let moments = clock.ticks(*min, *max, wanted).into_iter();
+            Self::Time { min, max, clock, least } => {
+                let moments = clock.ticks(*min, *max, wanted, *least).into_iter();
                 moments
                     .map(|moment| Tick {
                         at: moment.at,

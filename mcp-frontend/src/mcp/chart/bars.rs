@@ -218,7 +218,10 @@ fn widened(domain: Domain, half: f64, subject: &Subject<'_>) -> Domain {
     let room = half * 1.2;
     match domain {
         Domain::Numbers { log, integral, .. } => Domain::numbers(first - room, last + room, log, integral),
-        Domain::Time { clock, .. } => Domain::Time { min: first - room, max: last + room, clock },
+        // Months and years are not all equally long.
+        Domain::Time { clock, .. } => {
+            Domain::Time { min: first - room, max: last + room, clock, least: 1.8 * half }
+        }
         names => names,
     }
 }

@@ -70,9 +70,9 @@ impl Clock {
         }
     }
 
-    /// About `wanted` ticks, or fewer.
-    pub(super) fn ticks(self, min: f64, max: f64, wanted: usize) -> Vec<Moment> {
-        let step = self.step((max - min) / wanted.max(1) as f64);
+    /// About `wanted` ticks, or fewer, no closer together than `least`.
+    pub(super) fn ticks(self, min: f64, max: f64, wanted: usize, least: f64) -> Vec<Moment> {
+        let step = self.step(((max - min) / wanted.max(1) as f64).max(least));
         let mut before = None;
         step.from(min, max)
             .into_iter()
@@ -235,7 +235,7 @@ mod tests {
             Some(context) => format!("{}|{context}", tick.label),
             None => tick.label,
         };
-        clock.ticks(from, to, wanted).into_iter().map(shown).collect()
+        clock.ticks(from, to, wanted, 0.0).into_iter().map(shown).collect()
     }
 
     #[test]
@@ -288,6 +288,16 @@ mod tests {
         let shown = ticks(Clock::Date, "0010-01-01 BC", "0010-01-01", 3);
 
         assert_eq!(shown, ["11 BC", "1 BC", "10"].map(str::to_owned)[1..].to_vec());
+    }
+
+    #[test]
+    fn ticks_are_no_closer_together_than_what_they_mark() {
+        let [from, to] = ["2023-12-17", "2024-04-15"].map(|text| Clock::Date.parse(text).unwrap());
+
+        let ticks = Clock::Date.ticks(from, to, 10, 29.0 * 0.9 * DAY);
+
+        let labels: Vec<_> = ticks.iter().map(|tick| tick.label.as_str()).collect();
+        assert_eq!(labels, ["Jan", "Feb", "Mar", "Apr"]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
         (first, last) = (2.0 * from - to, 2.0 * to - from);
     }
     let x = match meaning {
-        Meaning::Time(clock) => Domain::Time { min: first, max: last, clock },
+        Meaning::Time(clock) => Domain::Time { min: first, max: last, clock, least: 0.0 },
         _ => Domain::numbers(first, last, false, meaning == Meaning::Number { integral: true }),
     };
     let (_, height) = Figure::usual_plot(subject.canvas().0, subject.canvas().1);

@@ -177,7 +177,7 @@ impl<'a> Subject<'a> {
     pub(super) fn x_domain(&self, min: f64, max: f64) -> Domain {
         let asked = self.options.x_range(self.x_meaning()).ok().flatten();
         match (self.x_meaning(), asked) {
-            (Meaning::Time(clock), Some((min, max))) => Domain::Time { min, max, clock },
+            (Meaning::Time(clock), Some((min, max))) => Domain::Time { min, max, clock, least: 0.0 },
             (Meaning::Time(clock), None) => Domain::time(min, max, clock),
             (meaning, Some((min, max))) => {
                 Domain::numbers(min, max, false, meaning == Meaning::Number { integral: true })

@@ -54,6 +54,8 @@ pub(super) struct Column {
     /// Positions by hash of the whole name, before it was cut; `None` is NULL's.
     positions: HashMap<Option<u64>, usize>,
     hasher: RandomState,
+    /// Hyper writes `t` and `f`, people do not.
+    is_boolean: bool,
 }
 
 impl Meaning {
@@ -80,7 +82,9 @@ impl Table {
     pub(crate) fn new(columns: &Columns, places: Vec<usize>, most: usize) -> Self {
         let described = |place: &usize| {
             let column = &columns[*place];
-            Column::new(column.name(), Meaning::of(column))
+            let mut drawn = Column::new(column.name(), Meaning::of(column));
+            drawn.is_boolean = Shape::of(column.type_oid()) == Shape::Boolean;
+            drawn
         };
         Self { columns: places.iter().map(described).collect(), rows: 0, stride: 1, places, most }
     }
@@ -132,6 +136,7 @@ impl Column {
             not_finite: 0,
             positions: HashMap::new(),
             hasher: RandomState::new(),
+            is_boolean: false,
         }
     }
 
@@ -162,6 +167,8 @@ impl Column {
             let name = match text {
                 None => "(null)".to_owned(),
                 Some("") => "(empty)".to_owned(),
+                Some("t") if self.is_boolean => "true".to_owned(),
+                Some("f") if self.is_boolean => "false".to_owned(),
                 Some(text) => font::clean(&text.chars().take(LONGEST_NAME).collect::<String>()),
             };
             self.names.push(name);
@@ -216,6 +223,18 @@ mod tests {
 
         assert_eq!(table.columns[0].values, [0.0, 1.0, 0.0, 2.0]);
         assert_eq!(table.columns[0].names, ["x", "(null)", "(empty)"]);
+    }
+
+    #[test]
+    fn booleans_are_words() {
+        let mut column = Column::new("a", Meaning::Name);
+        column.is_boolean = true;
+
+        for value in ["t", "f"] {
+            column.push(Some(value));
+        }
+
+        assert_eq!(column.names, ["true", "false"]);
     }
 
     #[test]

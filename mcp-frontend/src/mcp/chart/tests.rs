@@ -209,6 +209,22 @@ fn bars_in_time() {
 }
 
 #[test]
+fn bars_of_months() {
+    let months = texts((1..=4).map(|month| format!("2024-{month:02}-01")));
+
+    let picture = drawn(
+        "bar-months",
+        Kind::Bar,
+        &[("month", DATE, months), ("n", WHOLE, texts([3, 1, 4, 2]))],
+        json!({}),
+    );
+
+    for label in ["Jan", "Feb", "Mar", "Apr", "2024"] {
+        assert!(picture.svg.contains(&format!(">\n{label}\n<")), "{label}");
+    }
+}
+
+#[test]
 fn bars_of_years() {
     drawn(
         "bar-years",
