@@ -15,7 +15,7 @@ pub(super) struct Refusal<'a> {
 pub(super) fn advice(refusal: Refusal<'_>) -> Option<&'static str> {
     let Refusal { sqlstate, message, .. } = refusal;
     let says = |words: &str| message.contains(words);
-    if says("could not grow file") || says("No space left") {
+    if ["could not grow file", "growing the database file", "No space left"].into_iter().any(says) {
         return Some("The disk is full. Next: free space there, or write less.");
     }
     Some(match sqlstate {
