@@ -260,7 +260,6 @@ impl Watch {
             }
             Err(failure) => Standing::Failed(failure.text().to_owned()),
         };
-        self.folder().settle(name, standing.clone());
         while let Err(failure) = records::put(state, &self.path, &self.target, name, &standing, &call).await {
             self.say_trouble(Some(failure.text()));
             tokio::select! {
@@ -268,6 +267,8 @@ impl Watch {
                 () = sleep(PERIOD) => {}
             }
         }
+        // Told only now: what is told as loaded is known to the next server, too.
+        self.folder().settle(name, standing);
         Ok(())
     }
 
