@@ -100,7 +100,7 @@ pub(super) fn definition(read_only: bool) -> Definition {
     let texts: &[&str] =
         if read_only { &["name", "table", "database"] } else { &["name", "sql", "description", "table"] };
     let mut properties = Map::new();
-    properties.insert("op".to_owned(), json!({"enum": ops}));
+    properties.insert("op".to_owned(), json!({"type": "string", "enum": ops}));
     for name in texts {
         properties.insert((*name).to_owned(), json!({"type": "string"}));
     }

@@ -85,7 +85,7 @@ pub(super) fn definition() -> Definition {
                             "path": {"type": "string", "description": "File, or several: /dir/*.csv"},
                             "data": {"description": "CSV or JSON text, or an array of objects"},
                             "sql": {"type": "string", "description": "SELECT over tables"},
-                            "format": {"enum": ["csv", "json", "parquet", "arrow", "iceberg", "hyper"], "description": "Default: by name and content; json takes JSON lines too"},
+                            "format": {"type": "string", "enum": ["csv", "json", "parquet", "arrow", "iceberg", "hyper"], "description": "Default: by name and content; json takes JSON lines too"},
                             "schema": {"type": "object", "additionalProperties": {"type": "string"}, "description": "{\"zip\": \"text\", \"price\": \"numeric(18,2)\"}"},
                             "json_path": {"type": "string", "description": "To a nested array: data.items"},
                             "from_table": {"type": "string", "description": "Of a .hyper file"},
@@ -98,7 +98,7 @@ pub(super) fn definition() -> Definition {
                         "required": ["table"]
                     }
                 },
-                "mode": {"enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with equal `key`, inserts the rest"},
+                "mode": {"type": "string", "enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with equal `key`, inserts the rest"},
                 "key": {"type": "array", "items": {"type": "string"}},
                 "database": {"type": "string", "description": "Alias; default local (scratch); persistent is kept"},
                 "timeout_s": {"type": "number"}

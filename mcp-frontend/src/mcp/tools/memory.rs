@@ -115,7 +115,7 @@ pub(super) fn definition(read_only: bool) -> Definition {
         )
     };
     let mut properties = json!({
-        "op": {"enum": ops},
+        "op": {"type": "string", "enum": ops},
         "store": {"type": "string"},
         "key": {"type": "string"},
         "values": {"type": "boolean"},

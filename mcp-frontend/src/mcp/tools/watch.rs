@@ -45,7 +45,7 @@ pub(super) fn definition() -> Definition {
         input: json!({
             "type": "object",
             "properties": {
-                "op": {"enum": ["start", "stop", "list"]},
+                "op": {"type": "string", "enum": ["start", "stop", "list"]},
                 "path": {"type": "string", "description": "Folder"},
                 "table": {"type": "string"},
                 "database": {"type": "string"},
