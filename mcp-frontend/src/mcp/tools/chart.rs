@@ -58,7 +58,7 @@ pub(super) fn definition() -> Definition {
             "type": "object",
             "properties": {
                 "sql": {"type": "string"},
-                "kind": {"enum": ["bar", "line", "scatter", "histogram"]},
+                "kind": {"type": "string", "enum": ["bar", "line", "scatter", "histogram"]},
                 "x": {"type": "string", "description": "Column"},
                 "y": {"type": "array", "items": {"type": "string"}},
                 "series": {"type": "string"},

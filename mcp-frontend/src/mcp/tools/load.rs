@@ -83,14 +83,14 @@ pub(super) fn definition() -> Definition {
                             "path": {"type": "string", "description": "A file, or several: /dir/*.csv"},
                             "data": {"description": "CSV, JSON, or objects"},
                             "sql": {"type": "string", "description": "SELECT"},
-                            "format": {"enum": ["csv", "json", "jsonl", "parquet", "arrow", "iceberg", "hyper"]},
+                            "format": {"type": "string", "enum": ["csv", "json", "jsonl", "parquet", "arrow", "iceberg", "hyper"]},
                             "schema": {"type": "object", "description": "{\"zip\": \"text\"}"},
                             "json_path": {"type": "string", "description": "data.items"}
                         },
                         "required": ["table"]
                     }
                 },
-                "mode": {"enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with the same `key`, inserts the rest"},
+                "mode": {"type": "string", "enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with the same `key`, inserts the rest"},
                 "key": {"type": "array", "items": {"type": "string"}},
                 "database": {"type": "string", "description": "Alias"},
                 "timeout_s": {"type": "number"}
