@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::shared::{JoinError, Settings};
 use hyperwire_blocking::{Client, Config};
-use hyperwire_core::control::{BASE_PORT, RECORD, Record};
+use hyperwire_core::control::{BASE_PORT, PORT_SPAN, PROBE_REPLY, RECORD, Record};
 use hyperwire_core::election::{ElectionError, Phase};
 use hyperwire_core::hyperd::DEFAULT_USER;
 use hyperwire_tests::household::{Household, Role};
@@ -25,14 +25,15 @@ type Scenario = fn(&'static dyn Runtime, &mut Household);
 /// For what takes a second when the machine has time for it.
 const SOON: Duration = Duration::from_secs(60);
 
+/// Functions as scenarios of their names.
 macro_rules! scenarios {
     ($($name:ident),+ $(,)?) => {
-        /// Every scenario, by its name.
-        pub(crate) const ALL: &[(&str, Scenario)] = &[$((stringify!($name), $name)),+];
+        &[$((stringify!($name), $name)),+]
     };
 }
 
-scenarios![
+/// Those for every runtime.
+pub(crate) const ALL: &[(&str, Scenario)] = scenarios![
     a_daemon_that_is_there_is_adopted,
     where_there_is_none_one_is_started_and_two_shares_have_it,
     many_who_come_at_the_same_moment_start_one,
@@ -49,6 +50,10 @@ scenarios![
     a_state_folder_that_is_none_is_an_error_that_says_so,
     a_state_folder_without_a_root_is_refused,
 ];
+
+/// Those for runtimes in which no port waits for another.
+pub(crate) const OF_PORTS_ASKED_TOGETHER: &[(&str, Scenario)] =
+    scenarios![sixteen_silent_ports_take_as_long_as_one, silent_ports_below_the_daemon_take_as_long_as_one,];
 
 fn a_daemon_that_is_there_is_adopted(runtime: &'static dyn Runtime, household: &mut Household) {
     let status = household.start_our_daemon();
@@ -282,6 +287,45 @@ fn a_state_folder_without_a_root_is_refused(runtime: &'static dyn Runtime, _: &m
     let Err(error) = runtime.join(settings) else { panic!("it means another folder to everybody") };
 
     assert!(matches!(error, JoinError::StateFolder { .. }), "{error:?}");
+}
+
+fn sixteen_silent_ports_take_as_long_as_one(runtime: &'static dyn Runtime, household: &mut Household) {
+    let _silent = silent(BASE_PORT..BASE_PORT + PORT_SPAN);
+    let start = Instant::now();
+    let mut share = runtime.join(without_command(household)).expect("the path is fine");
+
+    let outcome = share.enter(SOON);
+
+    // Only after all ports is a daemon to be started.
+    assert!(matches!(outcome, Err(JoinError::Command(_))), "{outcome:?}");
+    let took = start.elapsed();
+    assert!(took >= PROBE_REPLY, "nobody was waited for: {took:?}");
+    assert!(took < PROBE_REPLY * u32::from(PORT_SPAN) / 2, "one after the other: {took:?}");
+}
+
+fn silent_ports_below_the_daemon_take_as_long_as_one(
+    runtime: &'static dyn Runtime,
+    household: &mut Household,
+) {
+    let _silent = silent(BASE_PORT..BASE_PORT + 8);
+    let status = household.start_our_daemon();
+    assert_eq!(status["health_port"], BASE_PORT + 8);
+    let start = Instant::now();
+    let mut share = runtime.join(without_command(household)).expect("the path is fine");
+
+    let record = share.enter(SOON).expect("it is there");
+
+    let took = start.elapsed();
+    assert!(took >= PROBE_REPLY, "nobody was waited for: {took:?}");
+    assert!(took < PROBE_REPLY * 4, "one after the other: {took:?}");
+    assert_eq!(select_one(&record), 1);
+    drop(share);
+    stop(household);
+}
+
+fn silent(ports: impl IntoIterator<Item = u16>) -> Vec<TcpListener> {
+    let listen = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).expect("nobody else is here");
+    ports.into_iter().map(listen).collect()
 }
 
 /// Settings with which a daemon is started where there is none.

@@ -30,13 +30,6 @@ fn settings(household: &Household) -> Settings {
     Settings::new(Place::new(household.state_folder()), "library", command)
 }
 
-/// Settings with which none can be started.
-fn settings_without_command(household: &Household) -> Settings {
-    let mut settings = settings(household);
-    settings.command = Box::new(|| Err("there is no hyperd today".to_owned()));
-    settings
-}
-
 fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
