@@ -101,9 +101,9 @@ fn syntax(refusal: Refusal<'_>) -> Option<&'static str> {
         "Next: parameters are $1, $2 ..., with their values in `params`."
     } else if says("cannot have its schema inferred") || says("is not a table function") {
         "Next: give the file as one of the `inputs` of `query`, or `load` it."
-    } else if says("unrecognized configuration parameter") && first == "show" {
-        INSPECT
-    } else if matches!(first.as_str(), "describe" | "desc" | "use" | "pragma") {
+    } else if (says("unrecognized configuration parameter") && first == "show")
+        || matches!(first.as_str(), "describe" | "desc" | "use" | "pragma")
+    {
         INSPECT
     } else if first == "explain" && got("ANALYZE") {
         "Next: EXPLAIN alone; a plan with times is not to be had."

@@ -17,7 +17,7 @@ use super::tables::{Size, sizes};
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// The last look, and whether another one is on its way.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Overview {
     plan: Mutex<Plan>,
     seen: watch::Sender<Arc<Seen>>,
@@ -42,12 +42,6 @@ pub(crate) struct Seen {
     pub(crate) version: Option<Result<String, Failure>>,
     /// The tables of each database by its alias, or why they are not known.
     pub(crate) databases: BTreeMap<String, Result<Vec<Size>, Failure>>,
-}
-
-impl Default for Overview {
-    fn default() -> Self {
-        Self { plan: Mutex::default(), seen: watch::Sender::default() }
-    }
 }
 
 /// What there is now; if hyperd does not say so within that time, what there was.

@@ -192,7 +192,7 @@ pub(crate) fn near_tables(name: &str, all: &[Found]) -> Vec<String> {
     let near = nearest(&last, names);
     let of_name =
         |near: &&str| all.iter().filter(|found| found.table.name == **near).map(Found::shown).collect();
-    near.iter().flat_map(|near| -> Vec<String> { of_name(&near) }).take(3).collect()
+    near.iter().flat_map(|near| -> Vec<String> { of_name(near) }).take(3).collect()
 }
 
 /// [`sizes`] on a session that has the database attached.

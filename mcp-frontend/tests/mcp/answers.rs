@@ -63,10 +63,7 @@ fn every_answer_fits_its_schema() {
     call("load", json!({"sources": [{"table": "loaded", "path": path("a.csv")}]}));
     call("export", json!({"table": "t", "path": path("t.parquet")}));
     call("export", json!({"sql": "SELECT * FROM t", "path": path("t.csv")}));
-    call(
-        "database",
-        json!({"action": "attach", "alias": "other", "path": path("other.hyper"), "mode": "create"}),
-    );
+    call("database", json!({"action": "create", "alias": "other", "path": path("other.hyper")}));
     call("database", json!({"action": "detach", "alias": "other"}));
     call("chart", json!({"sql": "SELECT id, id * 2 AS twice FROM t", "kind": "bar", "x": "id"}));
     call("job", json!({}));

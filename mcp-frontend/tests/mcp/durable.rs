@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::process::{hyperd_of, signal};
+use crate::process::{hyperd_of, kill};
 use crate::server::{Answer, GENEROUS, Server};
 
 /// Takes hours.
@@ -37,7 +36,7 @@ fn no_answered_write_is_lost_when_hyperd_is_killed_after_each_of_50() {
     for number in 0..50 {
         let answer = persistent(&server, &[&format!("INSERT INTO t VALUES ({number})")]);
         assert_eq!(answer.structured()["on_disk"], json!(true), "{answer:?}");
-        signal(hyperd_of(server.pid()), Signal::KILL);
+        kill(hyperd_of(server.pid()));
     }
 
     let sum =
@@ -91,7 +90,7 @@ fn calls_at_the_same_time_do_not_keep_each_others_writes_from_disk() {
         let answer = server.wait(write, GENEROUS);
         assert_eq!(answer.structured()["on_disk"], json!(true), "{answer:?}");
     }
-    signal(hyperd_of(server.pid()), Signal::KILL);
+    kill(hyperd_of(server.pid()));
     assert_eq!(count(&server), json!(12));
 }
 
@@ -159,7 +158,7 @@ fn what_the_callers_own_sql_has_attached_is_on_disk_too() {
         ],
     )
     .structured();
-    signal(hyperd_of(server.pid()), Signal::KILL);
+    kill(hyperd_of(server.pid()));
 
     let read =
         [&format!("ATTACH DATABASE \"{other}\" AS other"), "INSERT INTO l SELECT i FROM other.public.t"];

@@ -1,5 +1,10 @@
 //! `hyperwire mcp` as its clients have it: a process that is spoken to on its standard input and output, on a real hyperd.
 #![cfg(unix)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests say why they are skipped, and the figures that they judge"
+)]
 
 mod process;
 mod server;

@@ -18,6 +18,13 @@ pub(crate) fn hyperd_of(parent: u32) -> u32 {
     })
 }
 
+/// Kills a process and waits until it is gone, and with it its sockets.
+#[track_caller]
+pub(crate) fn kill(pid: u32) {
+    signal(pid, Signal::KILL);
+    wait_for("an end of what was killed", || (!is_there(pid)).then_some(()));
+}
+
 pub(crate) fn is_there(pid: u32) -> bool {
     status(pid).is_some_and(|status| status.state != 'Z')
 }

@@ -47,16 +47,12 @@ fn try_draw(kind: Kind, columns: &[Given], mut options: Value) -> Result<Picture
 fn drawn(name: &str, kind: Kind, columns: &[Given], options: Value) -> Picture {
     let size =
         [("width", 960), ("height", 600)].map(|(side, usual)| options[side].as_u64().unwrap_or(usual) as u32);
-    let started = std::time::Instant::now();
     let picture =
         try_draw(kind, columns, options).unwrap_or_else(|failure| panic!("{name}: {}", failure.text()));
-    let taken = started.elapsed();
     if let Some(folder) = std::env::var_os("CHART_PICTURES") {
         let file = std::path::Path::new(&folder).join(name);
         std::fs::write(file.with_extension("png"), &picture.png).unwrap();
         std::fs::write(file.with_extension("svg"), &picture.svg).unwrap();
-        let (png, svg) = (picture.png.len(), picture.svg.len());
-        println!("{name}: {taken:?}, png {png}, svg {svg}: {}", picture.said);
     }
     let mut decoder = png::Decoder::new(Cursor::new(&picture.png));
     decoder.set_transformations(png::Transformations::EXPAND);

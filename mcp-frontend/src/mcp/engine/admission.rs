@@ -101,7 +101,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_told_how_many_are_ahead_of_it() {
         let admission = Admission::with_places(1);
-        let progress = [const { () }; 3].map(|()| Progress::default());
+        let progress = [(); 3].map(|()| Progress::default());
         let running = admission.enter(&progress[0]).await;
         let mut second = Box::pin(admission.enter(&progress[1]));
         let mut third = Box::pin(admission.enter(&progress[2]));

@@ -45,9 +45,8 @@ impl Attached {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sql = statement(text, &alias, mode);
-            let error = match client.execute(&sql).await {
-                Ok(_) => return Ok(Self { alias, path, mode, using }),
-                Err(error) => error,
+            let Err(error) = client.execute(&sql).await else {
+                return Ok(Self { alias, path, mode, using });
             };
             match obstacle(&error) {
                 Some(Obstacle::Mode) if may_write && mode == Mode::ReadOnly => mode = Mode::ReadWrite,

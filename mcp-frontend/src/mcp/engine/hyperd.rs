@@ -141,9 +141,12 @@ fn shared() -> Result<Hyperd, Failure> {
     use hyperwire_tokio::shared::Settings;
 
     let place = place().map_err(Failure::new)?;
+    let folder = place.state_folder.clone();
     let mut settings = Settings::new(place, format!("hyperwire-mcp/{}", std::process::id()), [""; 0]);
     settings.command = Box::new(daemon_command);
-    SharedHyperd::join(settings).map(Hyperd::Shared).map_err(|error| Failure::new(with_causes(&error)))
+    SharedHyperd::join(settings).map(Hyperd::Shared).map_err(|error| {
+        Failure::new(format!("{} (it is {}, see HYPERDB_STATE_DIR)", with_causes(&error), folder.display()))
+    })
 }
 
 impl Hold {

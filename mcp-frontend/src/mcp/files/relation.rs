@@ -314,7 +314,7 @@ async fn parquet(
         Err(failure) if is_unreadable(&failure) => Some(failure),
         Err(failure) => return Err(failure),
     };
-    let rewritten = rewrite(state, "parquet", files, meter, call, |file| arrow::open_parquet(file)).await;
+    let rewritten = rewrite(state, "parquet", files, meter, call, arrow::open_parquet).await;
     rewritten.map_err(|failure| match refused {
         Some(refused) => failure.advise(refused.text()),
         None => failure,

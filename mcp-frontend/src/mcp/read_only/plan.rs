@@ -39,7 +39,7 @@ pub(super) fn unknown_operator(drawing: &str) -> Option<String> {
     }
     let count = operators.iter().map(|(_, number)| *number).max().unwrap_or(0);
     let all = (1..=count).all(|wanted| operators.iter().any(|(_, number)| *number == wanted));
-    let starts = operators.iter().any(|operator| *operator == ("result-sink", 1));
+    let starts = operators.contains(&("result-sink", 1));
     (!all || !starts).then(|| "one that is not shown".to_owned())
 }
 

@@ -92,7 +92,6 @@ pub(crate) async fn run(
     arguments: Map<String, Value>,
     call: Arc<Call>,
 ) -> Result<Answer, Failure> {
-    let _running = state.calls.begin(name, call.clone());
     let said = Said::of(&arguments);
     let outcome = match run_one(&state, name, arguments, &call).await {
         Err(failure) => Err(missing::explain(&state, failure, &said, &call).await),
