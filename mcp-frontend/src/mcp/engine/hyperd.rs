@@ -42,6 +42,13 @@ pub(crate) enum Hold {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Run(pub(super) String);
 
+/// Why none is shared, with the folder by which programs would.
+#[cfg(unix)]
+fn unshared(error: &dyn std::error::Error) -> Failure {
+    let folder = crate::connection::shared::place().map(|place| place.state_folder.display().to_string());
+    unavailable(&format!("{} (the state folder is {})", with_causes(error), folder.unwrap_or_default()))
+}
+
 /// Which hyperd is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -78,7 +85,7 @@ impl Hyperd {
             Self::Shared(shared) => match shared.connect(CONNECT, config).await {
                 Ok((in_use, client)) => Ok((Hold::Shared(in_use), client)),
                 Err(ConnectError::Client(error)) => Err(unavailable(&with_causes(&error))),
-                Err(error) => Err(unavailable(&with_causes(&error))),
+                Err(error) => Err(unshared(&error)),
             },
             #[cfg(unix)]
             Self::Nowhere(why) => Err(why.clone()),
@@ -92,7 +99,7 @@ impl Hyperd {
             #[cfg(unix)]
             Self::Shared(shared) => match shared.enter(CONNECT).await {
                 Ok(in_use) => Ok(Hold::Shared(in_use)),
-                Err(error) => Err(unavailable(&with_causes(&error))),
+                Err(error) => Err(unshared(&error)),
             },
             #[cfg(unix)]
             Self::Nowhere(why) => Err(why.clone()),
@@ -141,12 +148,9 @@ fn shared() -> Result<Hyperd, Failure> {
     use hyperwire_tokio::shared::Settings;
 
     let place = place().map_err(Failure::new)?;
-    let folder = place.state_folder.clone();
     let mut settings = Settings::new(place, format!("hyperwire-mcp/{}", std::process::id()), [""; 0]);
     settings.command = Box::new(daemon_command);
-    SharedHyperd::join(settings).map(Hyperd::Shared).map_err(|error| {
-        Failure::new(format!("{} (it is {}, see HYPERDB_STATE_DIR)", with_causes(&error), folder.display()))
-    })
+    SharedHyperd::join(settings).map(Hyperd::Shared).map_err(|error| Failure::new(with_causes(&error)))
 }
 
 impl Hold {
