@@ -1,8 +1,10 @@
 //! Creating a database, one program at a time.
 
-use std::path::Path;
-use std::thread;
+use std::ffi::OsString;
+use std::io::ErrorKind::AlreadyExists;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use std::{fs, io, thread};
 
 use hyperwire_core::control::LockTry;
 use hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
@@ -41,6 +43,8 @@ pub fn create(
     created
 }
 
+/// hyperd makes the file before it is done with it, and who attaches it in between hangs for good, with all who attach it
+/// later. So it is made under another name: once it has its own, it is ready.
 fn create_unless_there(endpoint: Endpoint, path: &str, deadline: Instant) -> Result<(), CreateError> {
     if Path::new(path).exists() {
         return Ok(());
@@ -50,7 +54,37 @@ fn create_unless_there(endpoint: Endpoint, path: &str, deadline: Instant) -> Res
     config.connect_timeout = left();
     let mut client = Client::connect(config)?;
     client.set_statement_timeout(Some(left()));
-    client.execute(&format!("CREATE DATABASE IF NOT EXISTS \"{}\"", path.replace('"', "\"\"")))?;
+    let draft = draft(path);
+    // Of a program that was killed: nobody else creates one now.
+    remove(&draft).map_err(CreateError::File)?;
+    client.execute(&format!("CREATE DATABASE \"{}\"", draft.display().to_string().replace('"', "\"\"")))?;
     client.close()?;
+    name(&draft, Path::new(path)).map_err(CreateError::File)?;
     Ok(())
+}
+
+/// Where a database is made, in the same folder.
+fn draft(path: &str) -> PathBuf {
+    let path = Path::new(path);
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".creating");
+    path.with_file_name(name)
+}
+
+/// Gives the file its name, unless another program has made one of that name meanwhile: then that one it is.
+fn name(draft: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(draft, path) {
+        Ok(()) => remove(draft),
+        Err(error) if error.kind() == AlreadyExists => remove(draft),
+        // Not every file system has links.
+        Err(_) => fs::rename(draft, path),
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

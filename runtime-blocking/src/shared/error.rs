@@ -66,6 +66,9 @@ pub enum CreateError {
     /// The record names no endpoint.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// Its file cannot be given its name, or what a killed program left cannot be removed.
+    #[error("the database file cannot be: {0}; check the permissions of its folder")]
+    File(io::Error),
     /// hyperd did not create it.
     #[error(transparent)]
     Client(#[from] Error),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hyperwire_tokio::core::session::SqlState;
 use hyperwire_tokio::{Client, Error};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::databases::{Database, Mode};
 use super::hyperd::{Hold, quoted};
@@ -14,6 +14,8 @@ use crate::mcp::failure::Failure;
 
 /// How long one that is in the way may be waited for: calls of other servers hold a database only while they use it.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long hyperd may take to open one. It takes milliseconds, or hangs.
+const OPENED_WITHIN: Duration = Duration::from_secs(30);
 /// The pause between two tries.
 const AGAIN: Duration = Duration::from_millis(20);
 
@@ -39,13 +41,21 @@ impl Attached {
         let text = path.to_str().ok_or_else(|| {
             Failure::new(format!("The path {} is not UTF-8, which Hyper needs. Rename it.", path.display()))
         })?;
-        if mode == Mode::ReadWrite && !path.exists() {
+        if mode == Mode::ReadWrite {
             hold.create_database(text).await?;
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
             let sql = statement(text, &alias, mode);
-            let Err(error) = client.execute(&sql).await else {
+            let Ok(answer) = timeout(OPENED_WITHIN, client.execute(&sql)).await else {
+                return Err(Failure::new(format!(
+                    "hyperd has not opened {text} within {} s; nothing was run. Either the disk is very slow, or hyperd \
+                     hangs on this file, which happens when a program attaches a database while another creates it. Next: \
+                     use other databases, or have the user run `hyperwire daemon stop --now` and call again.",
+                    OPENED_WITHIN.as_secs()
+                )));
+            };
+            let Err(error) = answer else {
                 return Ok(Self { alias, path, mode, using });
             };
             match obstacle(&error) {

@@ -1,6 +1,6 @@
 //! The hyperd that sessions are opened on: shared with the user's other programs, or this server's own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyperwire_tokio::core::hyperd::{DEFAULT_USER, Endpoint};
@@ -9,6 +9,7 @@ use hyperwire_tokio::core::wire::Format;
 #[cfg(unix)]
 use hyperwire_tokio::shared::{ConnectError, InUse, SharedHyperd};
 use hyperwire_tokio::{Client, Config, Error};
+use tokio::sync::Mutex;
 
 use super::private::Private;
 use crate::connection::with_causes;
@@ -20,6 +21,9 @@ use crate::mcp::failure::Failure;
 pub(super) const CONNECT: Duration = Duration::from_secs(60);
 /// How long one login may take. They take less than 1 ms, and 50 ms with 24 statements on two cores.
 const LOGIN: Duration = Duration::from_secs(5);
+
+/// Locked while a database is created on a hyperd of this server's own.
+static CREATING: Mutex<()> = Mutex::const_new(());
 
 /// Where sessions come from.
 pub(crate) enum Hyperd {
@@ -175,15 +179,24 @@ impl Hold {
         }
     }
 
-    /// Creates a database file that others may want at the same moment, unless it is there.
+    /// Creates a database file that others may want at the same moment, unless it is there. When this returns it can be
+    /// attached: hyperd hangs for good if that is done while it creates the file.
     pub(crate) async fn create_database(&self, path: &str) -> Result<(), Failure> {
         match self {
+            // It has its name only when it is ready.
+            #[cfg(unix)]
+            Self::Shared(_) if Path::new(path).exists() => Ok(()),
             #[cfg(unix)]
             Self::Shared(in_use) => in_use
                 .create_database(path, Duration::from_secs(30))
                 .await
                 .map_err(|error| Failure::new(with_causes(&error))),
             Self::Private(endpoint, _) => {
+                // Nobody but this server uses that hyperd.
+                let _alone = CREATING.lock().await;
+                if Path::new(path).exists() {
+                    return Ok(());
+                }
                 let mut client = Client::connect(config(endpoint.clone())).await?;
                 client.execute(&format!("CREATE DATABASE IF NOT EXISTS {}", quoted(path))).await?;
                 client.close().await?;
