@@ -121,7 +121,7 @@ fn a_file_that_another_process_has_locked_is_refused_at_once() {
 
 #[test]
 fn a_file_that_another_client_has_in_the_other_mode_is_refused_with_the_reason() {
-    let (server, other, folder) = (Server::start(&[]), Server::start(&[]), folder());
+    let (server, other, folder) = (Server::sharing(&[]), Server::sharing(&[]), folder());
     let path = folder.path().join("a.hyper");
     with_table(&server, &path);
     let attach = |server: &Server, mode: &str| {

@@ -38,7 +38,7 @@ fn names(listing: &Value) -> Vec<&str> {
 
 #[test]
 fn without_arguments_it_shows_everything_at_a_glance() {
-    let server = Server::start(&[]);
+    let server = Server::sharing(&[]);
     execute(&server, &["CREATE TABLE t (a int, b text)", "INSERT INTO t VALUES (1, 'x'), (2, 'y')"]);
 
     let overview = overview(&server);

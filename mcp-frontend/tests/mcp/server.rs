@@ -45,8 +45,17 @@ struct Said {
 }
 
 impl Server {
-    /// One that shares a hyperd with the other tests of this process.
+    /// One that shares a hyperd if it shares a database, and else has its own: what hyperd makes of one test is not
+    /// another's concern.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        match arguments.contains(&"--persistent-db") {
+            true => Self::sharing(arguments),
+            false => Self::private(arguments),
+        }
+    }
+
+    /// One that shares a hyperd with the other tests of this process.
+    pub(crate) fn sharing(arguments: &[&str]) -> Self {
         let server = Self::spawn(command(arguments));
         server.initialize();
         server
@@ -54,7 +63,7 @@ impl Server {
 
     /// One with a hyperd of its own, which may be killed.
     pub(crate) fn private(arguments: &[&str]) -> Self {
-        Self::start(&[&["--private"], arguments].concat())
+        Self::sharing(&[&["--private"], arguments].concat())
     }
 
     /// Whatever `command` runs; nothing is said to it yet.

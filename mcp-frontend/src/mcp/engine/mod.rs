@@ -191,7 +191,7 @@ impl Engine {
     }
 
     /// A session that is never parked, for what leaves traces, and the hyperd that it is on.
-    pub(crate) async fn throwaway(&self) -> Result<(Client, Run), Failure> {
+    pub(crate) async fn throwaway(self: &Arc<Self>) -> Result<(Client, Run), Failure> {
         self.connect().await.map(|(idle, _hold)| (idle.client, idle.run))
     }
 
@@ -211,7 +211,19 @@ impl Engine {
         self.connect().await
     }
 
-    async fn connect(&self) -> Result<(Idle, Hold), Failure> {
+    /// On a task of its own, which is not dropped half-way and which the end of the server waits for: hyperd hangs on a
+    /// file that is opened while it is being created, and aborts if the file's folder is removed then.
+    async fn connect(self: &Arc<Self>) -> Result<(Idle, Hold), Failure> {
+        let engine = self.clone();
+        match self.endings.spawn(async move { engine.open().await }).await {
+            Ok(opened) => opened,
+            Err(stopped) => {
+                Err(Failure::new(format!("No session: {stopped}. This is a defect of hyperwire.")))
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<(Idle, Hold), Failure> {
         let (hold, mut client) = self.hyperd.connect().await?;
         let run = hold.run();
         self.local.attach(&mut client, &run).await?;
