@@ -145,11 +145,35 @@ fn the_end_of_input_ends_what_runs_on_a_shared_hyperd() {
     wait_until_idle(hyperd);
 }
 
+#[test]
+fn servers_that_end_while_they_start_do_no_harm_to_the_hyperd_they_share() {
+    let home = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let (server, hyperd) = sharing_on(home.path(), &port);
+
+    for _ in 0..40 {
+        let other = Server::spawn(command_in(home.path(), &port));
+        other.initialize();
+        other.end();
+    }
+
+    assert!(is_there(hyperd), "hyperd has ended");
+    assert_works(&server);
+}
+
 /// A server, and the shared hyperd of its own that it uses.
 fn sharing(home: &Path) -> (Server, u32) {
+    sharing_on(home, &free_port())
+}
+
+fn command_in(home: &Path, port: &str) -> std::process::Command {
     let mut command = command(&[]);
-    command.env("HYPERDB_STATE_DIR", home.join("state")).env("HYPERDB_DAEMON_PORT", free_port());
-    let server = Server::spawn(command);
+    command.env("HYPERDB_STATE_DIR", home.join("state")).env("HYPERDB_DAEMON_PORT", port);
+    command
+}
+
+fn sharing_on(home: &Path, port: &str) -> (Server, u32) {
+    let server = Server::spawn(command_in(home, port));
     server.initialize();
     assert_works(&server);
     let record = fs::read(home.join("state/daemon.json")).expect("the daemon's record");
