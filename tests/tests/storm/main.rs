@@ -65,14 +65,22 @@ fn storm(rounds: u64, every_kind: bool) {
     // Before the first barrier, since it may take minutes.
     let _built = hyperwire_binary();
     let clients = usize::try_from(number("STORM_CLIENTS", CLIENTS)).expect("no more than memory");
-    let (failures, census) = on_ground_of_its_own(move |ground| play(seed, rounds, clients, ground));
+    let (failures, mut census) = on_ground_of_its_own(move |ground| play(seed, rounds, clients, ground));
     assert!(
         failures.is_empty(),
         "{} of {rounds} rounds of {clients} clients went wrong; STORM_SEED={seed} plays them again\n\n{}",
         failures.len(),
         failures.join("\n")
     );
-    // A fault that never meets anybody tests nothing.
+    // A fault that never meets anybody tests nothing. One that came too late for whom it was meant gets another chance.
+    if every_kind && census.values().any(|struck| *struck == 0) {
+        let again = seed + rounds;
+        let (failures, more) = on_ground_of_its_own(move |ground| play(again, rounds, clients, ground));
+        assert!(failures.is_empty(), "STORM_SEED={again}\n\n{}", failures.join("\n"));
+        for (fault, struck) in more {
+            *census.entry(fault).or_default() += struck;
+        }
+    }
     let unmet: Vec<_> = census.iter().filter(|(_, struck)| **struck == 0).map(|(fault, _)| fault).collect();
     assert!(
         !every_kind || unmet.is_empty(),
