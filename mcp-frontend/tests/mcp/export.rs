@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::process::{hyperd_of, kill};
 use crate::server::{Answer, Server};
 
 /// A row of every type that most formats have, and one of NULLs.
@@ -339,29 +340,12 @@ fn when_hyperd_is_killed_in_the_middle_nothing_is_left_and_the_next_export_works
     let broken = server.begin("export", json!({"sql": ENDLESS, "path": folder.file("a.csv")}));
     begins(&folder);
 
-    kill_hyperd_of(server.pid());
+    kill(hyperd_of(server.pid()));
     let text = server.wait(broken, Duration::from_secs(60)).error();
 
     assert!(text.contains("Nothing was written"), "{text}");
     becomes_empty(&folder);
     export(&server, &folder.file("b.csv"), json!({"sql": "SELECT 1 AS a"})).structured();
-}
-
-/// Kills the hyperd that the server started for itself.
-#[cfg(target_os = "linux")]
-#[track_caller]
-fn kill_hyperd_of(server: u32) {
-    let children = fs::read_dir(format!("/proc/{server}/task")).unwrap().flatten().flat_map(|task| {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<i32>>()
-    });
-    let is_hyperd = |pid: &i32| {
-        fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("hyperd"))
-    };
-    let hyperd: Vec<_> = children.filter(is_hyperd).collect();
-    let [hyperd] = hyperd[..] else { panic!("one hyperd: {hyperd:?}") };
-    let hyperd = rustix::process::Pid::from_raw(hyperd).unwrap();
-    rustix::process::kill_process(hyperd, rustix::process::Signal::KILL).unwrap();
 }
 
 #[test]
