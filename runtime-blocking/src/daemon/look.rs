@@ -161,24 +161,20 @@ fn prove(record: &Record) -> Result<(Link, Transcript), NoAnswer> {
 /// See [`StopError`].
 pub fn stop(place: &Place, mode: StopMode, within: Duration) -> Result<Stopped, StopError> {
     let deadline = Instant::now() + within;
-    let sight = look(place);
-    let told = match (&sight.daemon, &sight.record) {
-        (Answers::Ours(_), RecordRead::Found(record)) => stop_ours(record, mode)?,
-        (Answers::Legacy(status), _) => return stop_legacy(&status.record, deadline),
-        (answers, _) => match &sight.lock {
-            LockTest::Free => return Ok(Stopped::NotRunning),
-            // Leaving, it has no record and no port any more; only a signal reaches it.
-            LockTest::Held(Some(body)) if body.phase == Phase::Draining => {
-                if mode == StopMode::Force && !host::terminate(body.daemon) {
-                    return Err(unreachable(answers, Some(body.daemon.pid)));
-                }
-                body.incarnation
+    let settled = Instant::now() + PROBE_REPLY;
+    let mut none_left = Stopped::NotRunning;
+    let told = loop {
+        match tell(place, mode)? {
+            Told::Nobody => return Ok(none_left),
+            Told::Legacy(record) => return stop_legacy(&record, deadline),
+            Told::Ours(incarnation) => break incarnation,
+            // A daemon that begins to leave takes down its record and its port within milliseconds.
+            Told::LeftMeanwhile if Instant::now() < settled => none_left = Stopped::Gone,
+            Told::LeftMeanwhile => {
+                return Err(StopError::Refused("it closes every connection that asks".to_owned()));
             }
-            LockTest::Held(body) => {
-                return Err(unreachable(answers, body.as_ref().map(|body| body.daemon.pid)));
-            }
-            LockTest::Error(error) => return Err(StopError::Refused(error.to_string())),
-        },
+        }
+        thread::sleep(LOOK_AGAIN);
     };
     let folder = StateFolder::new(&place.state_folder);
     // Whoever waits for the lock may have it in the next moment.
@@ -187,6 +183,51 @@ pub fn stop(place: &Place, mode: StopMode, within: Duration) -> Result<Stopped, 
         LockTest::Held(body) => body.is_some_and(|body| body.incarnation != told),
         LockTest::Error(_) => false,
     }))
+}
+
+/// Who was given the order.
+enum Told {
+    Nobody,
+    Ours(Incarnation),
+    /// One that has to be told in its own way.
+    Legacy(Box<Record>),
+    /// It was there when it was looked at, and had left when it was to be told.
+    LeftMeanwhile,
+}
+
+fn tell(place: &Place, mode: StopMode) -> Result<Told, StopError> {
+    let sight = look(place);
+    match (&sight.daemon, &sight.record) {
+        (Answers::Ours(_), RecordRead::Found(record)) => tell_ours(record, mode),
+        (Answers::Legacy(status), _) => Ok(Told::Legacy(Box::new(status.record.clone()))),
+        (answers, _) => match &sight.lock {
+            LockTest::Free => Ok(Told::Nobody),
+            // Leaving, it has no record and no port any more; only a signal reaches it.
+            LockTest::Held(Some(body)) if body.phase == Phase::Draining => {
+                if mode == StopMode::Force && !host::terminate(body.daemon) {
+                    return Err(unreachable(answers, Some(body.daemon.pid)));
+                }
+                Ok(Told::Ours(body.incarnation))
+            }
+            LockTest::Held(body) => Err(unreachable(answers, body.as_ref().map(|body| body.daemon.pid))),
+            LockTest::Error(error) => Err(StopError::Refused(error.to_string())),
+        },
+    }
+}
+
+fn tell_ours(record: &Record, mode: StopMode) -> Result<Told, StopError> {
+    let secret = record.advertised.as_ref().and_then(|own| own.auth);
+    let (Ok((mut link, transcript)), Some(secret)) = (prove(record), secret) else {
+        return Ok(Told::LeftMeanwhile);
+    };
+    let mac = transcript.stop_if(&secret, mode);
+    let order = Command::StopIf { incarnation: transcript.incarnation, mode, mac };
+    match link.ask(&order, Instant::now() + PROBE_REPLY) {
+        Ok(Reply::Stopping | Reply::Ok) => Ok(Told::Ours(transcript.incarnation)),
+        Ok(other) => Err(StopError::Refused(other.to_string())),
+        Err(NoAnswer::Silent) => Err(StopError::Refused("it did not answer".to_owned())),
+        Err(_) => Ok(Told::LeftMeanwhile),
+    }
 }
 
 fn stop_legacy(record: &Record, deadline: Instant) -> Result<Stopped, StopError> {
@@ -201,22 +242,6 @@ fn stop_legacy(record: &Record, deadline: Instant) -> Result<Stopped, StopError>
 
 fn unreachable(answers: &Answers, process: Option<u32>) -> StopError {
     StopError::Unreachable { answers: answers.to_string(), process }
-}
-
-/// Which one was told.
-fn stop_ours(record: &Record, mode: StopMode) -> Result<Incarnation, StopError> {
-    let refused = |why: &str| StopError::Refused(why.to_owned());
-    let secret = record.advertised.as_ref().and_then(|own| own.auth);
-    let (Ok((mut link, transcript)), Some(secret)) = (prove(record), secret) else {
-        return Err(refused("it left while it was asked"));
-    };
-    let mac = transcript.stop_if(&secret, mode);
-    let order = Command::StopIf { incarnation: transcript.incarnation, mode, mac };
-    match link.ask(&order, Instant::now() + PROBE_REPLY) {
-        Ok(Reply::Stopping | Reply::Ok) => Ok(transcript.incarnation),
-        Ok(other) => Err(StopError::Refused(other.to_string())),
-        Err(_) => Err(refused("it did not answer")),
-    }
 }
 
 fn wait_until(deadline: Instant, gone: impl Fn() -> bool) -> Stopped {
@@ -246,3 +271,6 @@ impl std::fmt::Display for Answers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
