@@ -1,9 +1,11 @@
 //! Data from files and from the caller, brought to hyperd.
 
 mod arrow;
+mod columnar;
 mod csv_file;
 mod dialect;
 mod evidence;
+mod hyper_file;
 mod input;
 mod json;
 mod json_file;
@@ -16,6 +18,7 @@ mod relation;
 mod sheet;
 mod staging;
 mod text_table;
+mod widening;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

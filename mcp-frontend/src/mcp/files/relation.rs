@@ -1,20 +1,18 @@
 //! Data as hyperd can select from it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tempfile::TempPath;
 
-use super::arrow::{self, Batches, Rewriting};
 use super::csv_file::{self, path};
-use super::evidence::modifiers;
 use super::input::{Format, Input};
 use super::json::JsonPath;
-use super::json_file;
 use super::meter::{Content, Meter};
 use super::text_table::TextTable;
+use super::widening::widens;
+use super::{columnar, hyper_file, json_file};
 use crate::mcp::call::Call;
-use crate::mcp::engine::databases::Mode;
 use crate::mcp::engine::{Lease, literal, quoted};
 use crate::mcp::failure::{Failure, nearest};
 use crate::mcp::state::State;
@@ -30,11 +28,11 @@ pub(crate) struct Relation {
     pub(crate) read_as: String,
     pub(crate) warnings: Vec<String>,
     /// Removed with this.
-    temporary: Vec<TempPath>,
+    pub(super) temporary: Vec<TempPath>,
     /// Attached for it.
-    attached: Option<String>,
+    pub(super) attached: Option<String>,
     /// What the caller calls the files.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -106,14 +104,14 @@ impl Prepared {
     ) -> Result<Relation, Failure> {
         let mut relation = match self {
             Self::Text(table) => text(table, input, into)?,
-            Self::Parquet(files) => parquet(state, lease, files, meter, call).await?,
-            Self::Arrow(files) => arrow_ipc(state, lease, files, meter, call).await?,
+            Self::Parquet(files) => columnar::parquet(state, lease, files, meter, call).await?,
+            Self::Arrow(files) => columnar::arrow_ipc(state, lease, files, meter, call).await?,
             Self::Iceberg(folder) => {
                 let from = format!("external({}, format => 'iceberg')", literal(&path(&folder)?));
                 let columns = describe(lease, &from).await?;
                 Relation::new(from, columns, "iceberg", vec![folder])
             }
-            Self::Hyper(file) => hyper(state, lease, file, input.from_table.as_deref()).await?,
+            Self::Hyper(file) => hyper_file::table(state, lease, file, input.from_table.as_deref()).await?,
         };
         relation.cast(input, into)?;
         Ok(relation)
@@ -121,7 +119,12 @@ impl Prepared {
 }
 
 impl Relation {
-    fn new(from: String, columns: Vec<(String, String)>, read_as: &str, files: Vec<PathBuf>) -> Self {
+    pub(super) fn new(
+        from: String,
+        columns: Vec<(String, String)>,
+        read_as: &str,
+        files: Vec<PathBuf>,
+    ) -> Self {
         let columns =
             columns.into_iter().map(|(name, ty)| RelationColumn { name, ty, expression: None }).collect();
         Self {
@@ -296,213 +299,6 @@ fn text(table: TextTable, input: &Input, into: Option<&[Column]>) -> Result<Rela
     Ok(relation)
 }
 
-/// hyperd's own reader, or if it cannot, ours.
-async fn parquet(
-    state: &Arc<State>,
-    lease: &mut Lease,
-    files: Vec<PathBuf>,
-    meter: &Meter,
-    call: &Call,
-) -> Result<Relation, Failure> {
-    let from = format!("external({}, format => 'parquet')", array(&files)?);
-    let refused = match describe(lease, &from).await {
-        // Tables that are kept have no arrays.
-        Ok(columns) if columns.iter().all(|(_, ty)| !is_array(ty)) => {
-            return Ok(Relation::new(from, columns, "parquet", files));
-        }
-        Ok(_) => None,
-        Err(failure) if is_unreadable(&failure) => Some(failure),
-        Err(failure) => return Err(failure),
-    };
-    let rewritten = rewrite(state, "parquet", files, meter, call, arrow::open_parquet).await;
-    rewritten.map_err(|failure| match refused {
-        Some(refused) => failure.advise(refused.text()),
-        None => failure,
-    })
-}
-
-async fn arrow_ipc(
-    state: &Arc<State>,
-    lease: &mut Lease,
-    files: Vec<PathBuf>,
-    meter: &Meter,
-    call: &Call,
-) -> Result<Relation, Failure> {
-    let first = files[0].clone();
-    let look = move || {
-        let (schema, _, is_file) = arrow::open(&first)?;
-        let mut warnings = Vec::new();
-        let columns = arrow::plan(&schema, &mut warnings)?;
-        Ok((arrow::is_readable(&schema, &columns), columns, is_file))
-    };
-    let (is_readable, columns, is_file) = meter.branch().watch(call, look).await?;
-    if is_readable {
-        let format = if is_file { "arrowfile" } else { "arrowstream" };
-        let descriptor: Vec<_> =
-            columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.ty)).collect();
-        let from = format!(
-            "external({}, format => '{format}', columns => DESCRIPTOR({}))",
-            array(&files)?,
-            descriptor.join(", ")
-        );
-        // It tells of compression only once it reads.
-        let probe = format!("SELECT 1 FROM {from} LIMIT 1");
-        match lease.execute(&probe).await {
-            Ok(_) => {
-                let columns = columns.into_iter().map(|column| (column.name, column.ty)).collect();
-                return Ok(Relation::new(from, columns, "arrow", files));
-            }
-            Err(error) if error.is_session_lost() => return Err(error.into()),
-            Err(_) => {}
-        }
-    }
-    rewrite(state, "arrow", files, meter, call, |file| {
-        arrow::open(file).map(|(schema, batches, _)| (schema, batches))
-    })
-    .await
-}
-
-/// Writes batches as what hyperd reads.
-async fn rewrite(
-    state: &Arc<State>,
-    read_as: &str,
-    files: Vec<PathBuf>,
-    meter: &Meter,
-    call: &Call,
-    open: impl Fn(&Path) -> Result<(arrow_schema::SchemaRef, Batches), Failure> + Send + 'static,
-) -> Result<Relation, Failure> {
-    let scratch = state.engine.scratch.path().to_owned();
-    let meter = meter.branch();
-    let inside = meter.clone();
-    let names = files.clone();
-    let work = move || {
-        let mut warnings = Vec::new();
-        let (schema, batches) = open(&files[0])?;
-        let columns = arrow::plan(&schema, &mut warnings)?;
-        let mut rewriting = Rewriting::begin(columns.clone(), &schema, &scratch)?;
-        let mut next = Some(batches);
-        for file in &files {
-            let batches = match next.take() {
-                Some(first) => first,
-                None => {
-                    let (other, batches) = open(file)?;
-                    if other.fields() != schema.fields() {
-                        return Err(Failure::new(format!(
-                            "The columns of {} are not those of {}. Next: load them separately.",
-                            file.display(),
-                            files[0].display()
-                        )));
-                    }
-                    batches
-                }
-            };
-            for batch in batches {
-                inside.go_on()?;
-                let batch = batch
-                    .map_err(|error| Failure::new(format!("{} cannot be read: {error}.", file.display())))?;
-                rewriting.write(&batch)?;
-            }
-        }
-        Ok((rewriting.finish()?, columns, warnings))
-    };
-    let (copy, columns, warnings) = meter.watch(call, work).await?;
-    let descriptor: Vec<_> =
-        columns.iter().map(|column| format!("{} {}", quoted(&column.name), column.ty)).collect();
-    let from = format!(
-        "external({}, format => 'arrowstream', columns => DESCRIPTOR({}))",
-        literal(&path(&copy)?),
-        descriptor.join(", ")
-    );
-    let columns = columns.into_iter().map(|column| (column.name, column.ty)).collect();
-    let mut relation = Relation::new(from, columns, read_as, names);
-    relation.temporary.push(copy);
-    relation.warnings = warnings;
-    Ok(relation)
-}
-
-/// A table of another database's file, which is attached for it.
-async fn hyper(
-    state: &Arc<State>,
-    lease: &mut Lease,
-    file: PathBuf,
-    table: Option<&str>,
-) -> Result<Relation, Failure> {
-    let known = state.engine.databases.all().into_iter().find(|database| database.path == file);
-    if let Some(database) = known {
-        return Err(Failure::new(format!(
-            "{} is attached as {}. Next: select from it with `sql` (load) or name {}.public.table in the query.",
-            file.display(),
-            database.alias,
-            database.alias
-        )));
-    }
-    let alias = "hyperwire source";
-    let attach = |mode: Mode| {
-        let how = if mode == Mode::ReadOnly { "readonly" } else { "readwrite" };
-        format!(
-            "ATTACH DATABASE {} AS {} WITH (access_mode = '{how}')",
-            quoted(&file.to_string_lossy()),
-            quoted(alias)
-        )
-    };
-    lease.soil();
-    let sql = attach(Mode::ReadOnly);
-    match lease.execute(&sql).await {
-        // Another program of this hyperd has it open for writing; it is only read here.
-        Err(error) if error.server().is_some_and(|server| server.code().as_str() == "55000") => {
-            let sql = attach(Mode::ReadWrite);
-            lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;
-        }
-        outcome => drop(outcome.map_err(|error| Failure::of_statement(&error, &sql))?),
-    }
-    let found = find_table(lease, alias, table).await;
-    let (schema, name) = match found {
-        Ok(found) => found,
-        Err(failure) => {
-            let _ = lease.execute(&format!("DETACH DATABASE {}", quoted(alias))).await;
-            return Err(failure);
-        }
-    };
-    let from = format!("{}.{}.{}", quoted(alias), quoted(&schema), quoted(&name));
-    let columns = describe(lease, &from).await?;
-    let mut relation = Relation::new(from, columns, "hyper", vec![file]);
-    relation.attached = Some(alias.to_owned());
-    Ok(relation)
-}
-
-/// The table that is meant: the only one, if none is named.
-async fn find_table(
-    lease: &mut Lease,
-    alias: &str,
-    wanted: Option<&str>,
-) -> Result<(String, String), Failure> {
-    let sql =
-        format!("SELECT schemaname, tablename FROM {}.pg_catalog.pg_tables ORDER BY 1, 2", quoted(alias));
-    let all = texts(lease, &sql).await?;
-    let all: Vec<(String, String)> = all
-        .into_iter()
-        .filter_map(|row| <[String; 2]>::try_from(row).ok())
-        .map(|[schema, table]| (schema, table))
-        .filter(|(schema, _)| schema != "pg_catalog")
-        .collect();
-    let names: Vec<_> = all.iter().map(|(schema, table)| format!("{schema}.{table}")).collect();
-    let found = match (wanted, all.as_slice()) {
-        (None, [one]) => Some(one),
-        (None, _) => None,
-        (Some(wanted), all) => all
-            .iter()
-            .zip(&names)
-            .find(|((_, table), whole)| table == wanted || *whole == wanted)
-            .map(|(table, _)| table),
-    };
-    found.cloned().ok_or_else(|| {
-        Failure::new(match wanted {
-            Some(wanted) => format!("The file has no table {wanted}. It has: {}.", names.join(", ")),
-            None => format!("Which table of the file? It has: {}. Next: pass from_table.", names.join(", ")),
-        })
-    })
-}
-
 /// The names and types of what can be selected from `from`.
 pub(crate) async fn describe(lease: &mut Lease, from: &str) -> Result<Vec<(String, String)>, Failure> {
     let sql = format!("SELECT * FROM {from} LIMIT 0");
@@ -533,21 +329,6 @@ pub(crate) async fn texts(lease: &mut Lease, sql: &str) -> Result<Vec<Vec<String
     Ok(all)
 }
 
-fn array(files: &[PathBuf]) -> Result<String, Failure> {
-    let files: Vec<_> =
-        files.iter().map(|file| path(file).map(|file| literal(&file))).collect::<Result<_, _>>()?;
-    Ok(format!("array[{}]", files.join(", ")))
-}
-
-fn is_array(ty: &str) -> bool {
-    ty.ends_with("[]") || ty.starts_with("array")
-}
-
-/// hyperd does not read this kind of file.
-fn is_unreadable(failure: &Failure) -> bool {
-    matches!(failure.sqlstate.as_deref(), Some("0A000" | "42804"))
-}
-
 /// The `n` of `column:n` in what hyperd says of a value.
 fn column_number(text: &str) -> Option<usize> {
     let (_, rest) = text.split_once("column:")?;
@@ -555,91 +336,9 @@ fn column_number(text: &str) -> Option<usize> {
     rest[..end].parse().ok().filter(|number| *number > 0)
 }
 
-/// Whether every value of one type is one of the other, unchanged.
-fn widens(from: &str, to: &str) -> bool {
-    let ((from, of), (to, into)) = (modifiers(&synonym(from)), modifiers(&synonym(to)));
-    if from == to && (of == into || into.is_empty() && from != "numeric") {
-        return true;
-    }
-    let digits = |name: &str| match name {
-        "smallint" => Some(5),
-        "integer" => Some(10),
-        "bigint" => Some(19),
-        _ => None,
-    };
-    match (from.as_str(), to.as_str()) {
-        (_, "text") => true,
-        ("smallint", "integer" | "bigint" | "real" | "double precision")
-        | ("integer", "bigint" | "double precision")
-        | ("real", "double precision")
-        | ("date", "timestamp") => true,
-        ("smallint" | "integer" | "bigint", "numeric") => {
-            let (precision, scale) = (into.first().copied().unwrap_or(38), into.get(1).copied().unwrap_or(0));
-            digits(&from).is_some_and(|digits| precision.saturating_sub(scale) >= digits)
-        }
-        ("numeric", "numeric") => {
-            let part = |numbers: &[u32]| {
-                let scale = numbers.get(1).copied().unwrap_or(0);
-                (numbers.first().copied().unwrap_or(38).saturating_sub(scale), scale)
-            };
-            let ((whole, places), (room, room_behind)) = (part(&of), part(&into));
-            room >= whole && room_behind >= places
-        }
-        ("varchar" | "char", "varchar") => of.first() <= into.first() && !of.is_empty(),
-        _ => false,
-    }
-}
-
-/// One name for each type.
-fn synonym(ty: &str) -> String {
-    let ty = ty.trim().to_ascii_lowercase();
-    let (name, modifier) = ty.split_at(ty.find('(').unwrap_or(ty.len()));
-    let name = match name.trim() {
-        "int" | "int4" => "integer",
-        "int8" => "bigint",
-        "int2" => "smallint",
-        "decimal" => "numeric",
-        "float" | "float8" | "double" => "double precision",
-        "float4" => "real",
-        "bool" => "boolean",
-        "character varying" => "varchar",
-        "character" => "char",
-        "timestamp without time zone" => "timestamp",
-        "timestamptz" => "timestamp with time zone",
-        name => name,
-    };
-    if name == "varchar" && modifier.is_empty() { "text".to_owned() } else { format!("{name}{modifier}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_type_widens_to_what_keeps_all_its_values() {
-        for (from, to) in [
-            ("integer", "bigint"),
-            ("integer", "numeric(18,2)"),
-            ("numeric(18,2)", "numeric(38,2)"),
-            ("date", "timestamp"),
-            ("json", "text"),
-            ("varchar(5)", "text"),
-            ("timestamptz", "timestamp with time zone"),
-        ] {
-            assert!(widens(from, to), "{from} to {to}");
-        }
-        for (from, to) in [
-            ("bigint", "integer"),
-            ("bigint", "double precision"),
-            ("numeric(18,4)", "numeric(18,2)"),
-            ("bigint", "numeric(18,2)"),
-            ("timestamp", "date"),
-            ("text", "integer"),
-            ("double precision", "numeric(18,2)"),
-        ] {
-            assert!(!widens(from, to), "{from} to {to}");
-        }
-    }
 
     #[test]
     fn the_column_is_found_in_what_hyperd_says() {
