@@ -8,7 +8,7 @@ mod daemon_command;
 mod doctor;
 mod exit;
 mod hyperd_command;
-#[allow(dead_code)]
+#[cfg(feature = "mcp")]
 mod mcp;
 mod progress;
 mod sql;
@@ -24,6 +24,7 @@ use exit::Exit;
 fn main() -> ExitCode {
     let exit = match Arguments::parse().command {
         Command::Sql(arguments) => sql::run(&arguments),
+        #[cfg(feature = "mcp")]
         Command::Mcp(arguments) => mcp::run(&arguments),
         Command::Hyperd { command } => {
             let out = &mut io::stdout().lock();

@@ -50,10 +50,6 @@ impl Answer {
         }
         self
     }
-
-    pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self { text: Some(text.into()), ..Self::default() }
-    }
 }
 
 /// What of a path stays as it is in a `file` URI (RFC 8089).

@@ -9,9 +9,11 @@ use std::time::Duration;
 use hyperwire_tokio::Client;
 use hyperwire_tokio::core::row::{ToParameter, Type};
 use hyperwire_tokio::core::wire::Format;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
+use super::answer::Answer;
 use super::call::Call;
 use super::changes::Change;
 use super::engine::databases::{LOCAL, PERSISTENT};
@@ -96,6 +98,16 @@ pub(crate) struct Written {
     pub(crate) outcomes: Vec<Outcome>,
     /// What the caller should know, such as when it will be on disk.
     pub(crate) warning: Option<String>,
+}
+
+impl Written {
+    /// An answer with the warning, if there is one.
+    pub(crate) fn answer(self, mut answer: Value) -> Answer {
+        if let Some(warning) = self.warning {
+            answer["warnings"] = json!([warning]);
+        }
+        Answer::json(answer)
+    }
 }
 
 impl Table {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::complain;
-use crate::args::McpClient;
+use crate::args::mcp::McpClient;
 use crate::exit::Exit;
 
 /// What the server is called in a client.

@@ -101,11 +101,11 @@ mod tests {
         let jobs = Jobs::default();
         let (running, _runs) = add(&jobs);
         let (oldest, done) = add(&jobs);
-        done.send_replace(Some(Ok(Answer::text("done"))));
+        done.send_replace(Some(Ok(Answer::default())));
         let _others: Vec<_> = (0..MOST)
             .map(|_| {
                 let (_, done) = add(&jobs);
-                done.send_replace(Some(Ok(Answer::text("done"))));
+                done.send_replace(Some(Ok(Answer::default())));
                 done
             })
             .collect();

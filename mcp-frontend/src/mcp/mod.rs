@@ -39,7 +39,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::args::{McpArguments, McpCommand};
+use crate::args::mcp::{McpArguments, McpCommand};
 use crate::exit::Exit;
 use engine::databases::Database;
 use engine::{Engine, Kind};
@@ -55,6 +55,7 @@ pub(crate) fn run(arguments: &McpArguments) -> Exit {
     if let Some(McpCommand::Config { client, arguments }) = &arguments.command {
         return config::run(*client, arguments);
     }
+    // A thread alone would save a tenth of a call's time; but a path on a file system that hangs would then stop all calls.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -100,14 +101,16 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
     if let Some(persistent) = persistent {
         engine.databases.add(persistent)?;
     }
+    let options = Options {
+        read_only: arguments.read_only,
+        soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
+        toolsets: arguments.toolsets.clone(),
+        export_dir: arguments.export_dir.clone(),
+        content: arguments.content,
+    };
     Ok(Arc::new(State {
-        options: Options {
-            read_only: arguments.read_only,
-            soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
-            toolsets: arguments.toolsets.clone(),
-            export_dir: arguments.export_dir.clone(),
-            content: arguments.content,
-        },
+        tools: tools::definitions(&options),
+        options,
         paths,
         changes: changes::Changes::default(),
         engine,

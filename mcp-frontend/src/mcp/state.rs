@@ -17,8 +17,9 @@ use super::paths::Paths;
 use super::resources::Exports;
 use super::result::Parking;
 use super::server::Tasks;
+use super::tools::Definition;
 use super::watching::Watches;
-use crate::args::{ContentKind, Toolset};
+use crate::args::mcp::{ContentKind, Toolset};
 
 /// How the server was started.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub(crate) struct Options {
 /// The server's one state.
 pub(crate) struct State {
     pub(crate) options: Options,
+    /// Those that it has, in the order that clients see.
+    pub(crate) tools: Vec<Definition>,
     pub(crate) engine: Arc<Engine>,
     pub(crate) paths: Paths,
     pub(crate) changes: Changes,

@@ -92,9 +92,7 @@ fn it_answers_at_once_while_long_statements_run_and_names_them() {
         .collect();
 
     took.sort();
-    // Promised are 50 ms; a machine that does other things as well is given some more.
-    assert!(took[10] < Duration::from_millis(100), "{took:?}");
-    assert!(took[19] < Duration::from_millis(500), "{took:?}");
+    assert!(took[10] < Duration::from_millis(50), "{took:?}");
     for pending in running {
         server.cancel(pending);
     }

@@ -26,6 +26,14 @@ impl Contender {
         usize::from(self != Self::Hyperwire)
     }
 
+    /// Its tool that says what there is and what runs.
+    pub(crate) fn overview(self) -> &'static str {
+        match self {
+            Self::Hyperwire => "inspect",
+            Self::HyperdbMcp => "status",
+        }
+    }
+
     pub(crate) fn command(self, household: &Household) -> Command {
         match self {
             Self::Hyperwire => household.hyperwire(&["mcp", "--ephemeral-only"]),

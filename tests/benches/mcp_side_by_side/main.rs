@@ -22,6 +22,7 @@
 //! | first query | starting the process ... the answer to a `query` of SELECT 1, sent when `initialize` was answered |
 //! | SELECT 1 by n callers | n calls are unanswered at any time; from sending a call ... its answer |
 //! | behind a slow query | a SELECT 1, sent 100 ms after a query of some seconds ... its answer |
+//! | while all cores are busy | sending what needs no statement ... its answer; 2 statements a core run |
 //! | so many rows | sending SELECT * ... the answer, which has 200 or 10,000 of the rows |
 //! | peak RSS | the highest that the process itself had since its start, once it has nothing to do any more |
 //! | end | closing its input ... its end |

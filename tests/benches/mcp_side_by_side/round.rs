@@ -54,6 +54,7 @@ pub(crate) fn measure(
     behind_a_slow_query(&mut server, figures)?;
     tokens(&mut server, figures)?;
     server.end()?;
+    while_busy(start()?.0, contender, figures)?;
     for rows in &options.rows {
         large_result(start()?.0, *rows, options, figures)?;
     }
@@ -76,6 +77,30 @@ fn behind_a_slow_query(server: &mut Server, figures: &mut Figures) -> Result<(),
         };
         figures.add(name, milliseconds(answer.at - sent));
     }
+    Ok(())
+}
+
+/// What needs no statement, while as many statements run as twice the machine's cores.
+fn while_busy(mut server: Server, contender: Contender, figures: &mut Figures) -> Result<(), String> {
+    server.call("execute", &json!({"sql": [TABLES[0]]}))?;
+    let cores = thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    for _ in 0..2 * cores {
+        server.send_query(SLOW)?;
+    }
+    thread::sleep(Duration::from_millis(100));
+    let overview = json!({"name": contender.overview(), "arguments": {}});
+    let asked = [("ping", json!({})), ("tools/list", json!({})), ("tools/call", overview)];
+    for (method, params) in &asked {
+        let took: Vec<_> = (0..5)
+            .map(|_| {
+                let sent = Instant::now();
+                server.request(method, params).map(|answer| milliseconds(answer.at - sent))
+            })
+            .collect::<Result<_, _>>()?;
+        let name = if *method == "tools/call" { "overview" } else { method };
+        figures.add(format!("{name} while all cores are busy, slowest of 5, ms"), quantile(&took, 1.0));
+    }
+    figures.add("end while all cores are busy, ms", milliseconds(server.end()?));
     Ok(())
 }
 

@@ -212,10 +212,6 @@ impl Axis {
         self.max
     }
 
-    pub(super) fn is_log(&self) -> bool {
-        self.log
-    }
-
     /// Points from the axis to the end of its labels: downwards below a chart, to the left beside one.
     pub(super) fn depth(&self, below: bool) -> f64 {
         let lines = self.ticks.iter().map(|tick| tick.lines.len()).max().unwrap_or(0);

@@ -151,9 +151,9 @@ impl Engine {
 
     /// Has a session ready, so that the first call is as fast as the others.
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), Failure> {
-        let (idle, _hold) = self.session().await?;
-        self.park(idle);
-        self.oracle.prove(self).await
+        let (session, proven) = tokio::join!(self.session(), self.oracle.prove(self, None));
+        self.park(session?.0);
+        proven
     }
 
     /// What callers should know of what happened to hyperd since this was last asked.
@@ -190,9 +190,9 @@ impl Engine {
         self.admission.waiting()
     }
 
-    /// A session that is never parked, for what leaves traces, and the hyperd that it is on.
-    pub(crate) async fn throwaway(self: &Arc<Self>) -> Result<(Client, Run), Failure> {
-        self.connect().await.map(|(idle, _hold)| (idle.client, idle.run))
+    /// A session without any database, which is never parked, and the hyperd that it is on.
+    pub(crate) async fn throwaway(&self) -> Result<(Client, Run), Failure> {
+        self.hyperd.connect().await.map(|(hold, client)| (client, hold.run()))
     }
 
     /// One that was parked, or a new one.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
 use super::{FIXED_TTL_MS, tasks};
-use crate::args::ContentKind;
+use crate::args::mcp::ContentKind;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
@@ -32,7 +32,7 @@ const PROGRESS: Duration = Duration::from_millis(200);
 const JOB: &str = "job";
 
 pub(super) fn list(state: &State) -> ListToolsResult {
-    let all = tools::definitions(state).into_iter().map(|definition| tool(definition, state.options.content));
+    let all = state.tools.iter().cloned().map(|definition| tool(definition, state.options.content));
     ListToolsResult::with_all_items(all.collect())
         .with_ttl_ms(FIXED_TTL_MS)
         .with_cache_scope(CacheScope::Private)
@@ -44,7 +44,7 @@ pub(super) async fn call(
     context: RequestContext<RoleServer>,
 ) -> Result<CallToolResponse, ErrorData> {
     let name = request.name.into_owned();
-    if !tools::is_there(state, &name) {
+    if !state.tools.iter().any(|tool| tool.name == name) {
         return Err(ErrorData::invalid_params(format!("There is no tool {name}."), None));
     }
     let call = Arc::new(Call::new(&state.ending));
@@ -256,10 +256,10 @@ mod tests {
 
         let mut broken = begin(&state, "query", &call, async { panic!("on purpose") });
         let failure = answered(&mut broken).await.unwrap_err();
-        let mut sound = begin(&state, "query", &call, async { Ok(Answer::text("here")) });
+        let mut sound = begin(&state, "query", &call, async { Ok(Answer::json(json!("here"))) });
 
         assert!(failure.text().contains("defect of hyperwire"), "{}", failure.text());
-        assert_eq!(answered(&mut sound).await.unwrap().text.as_deref(), Some("here"));
+        assert_eq!(answered(&mut sound).await.unwrap().structured, Some(json!("here")));
         assert!(state.calls.all().is_empty());
     }
 

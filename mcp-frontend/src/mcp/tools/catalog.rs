@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Definition, Hints};
+use super::{Definition, Hints, operations, refused_read_only};
 use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, NOTES, QUERIES, Row, Statement, Written};
 use crate::mcp::call::Call;
@@ -27,6 +27,9 @@ const FIELDS: [&str; 6] = ["source_url", "source_description", "purpose", "licen
 const LOADED: [&str; 5] = ["load_tool", "load_params", "row_count", "loaded_at", "last_refreshed_at"];
 /// Hyper's own clock, without its zone.
 const NOW: &str = "(now() AT TIME ZONE 'UTC')";
+
+/// What a read-only server has of it.
+const READ_OPS: &[&str] = &["list", "get_query", "get_metadata"];
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
@@ -71,11 +74,11 @@ pub(crate) enum Arguments {
 }
 
 pub(super) fn definition(read_only: bool) -> Definition {
-    let (description, ops, hints) = if read_only {
+    let (description, ops, hints): (_, &[&str], _) = if read_only {
         (
             "Read saved queries and notes on tables: list (both, texts cut), get_query(name), get_metadata(table). To \
              run a saved query, pass its sql to `query`. They are in `database` (default: persistent).",
-            json!(["list", "get_query", "get_metadata"]),
+            READ_OPS,
             Hints::Reads,
         )
     } else {
@@ -85,22 +88,21 @@ pub(super) fn definition(read_only: bool) -> Definition {
              from; changes the given fields, \"\" empties one), get_metadata, delete_metadata (by table). list: both, \
              texts cut. Queries are kept in `database` (default: persistent, or local without it), notes beside their \
              table.",
-            json!([
+            &[
                 "save_query",
                 "get_query",
                 "delete_query",
                 "set_metadata",
                 "get_metadata",
                 "delete_metadata",
-                "list"
-            ]),
+                "list",
+            ],
             Hints::Changes,
         )
     };
     let texts: &[&str] =
         if read_only { &["name", "table", "database"] } else { &["name", "sql", "description", "table"] };
     let mut properties = Map::new();
-    properties.insert("op".to_owned(), json!({"type": "string", "enum": ops}));
     for name in texts {
         properties.insert((*name).to_owned(), json!({"type": "string"}));
     }
@@ -116,12 +118,7 @@ pub(super) fn definition(read_only: bool) -> Definition {
         title: "Catalog",
         description,
         hints,
-        input: json!({
-            "type": "object",
-            "properties": properties,
-            "required": ["op"],
-            "additionalProperties": false
-        }),
+        input: operations(ops, properties.into()),
         output: None,
     }
 }
@@ -132,9 +129,7 @@ pub(super) async fn run(
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
     if state.options.read_only && arguments.writes() {
-        return Err(Failure::new(
-            "This server is read-only: nothing was changed. `catalog` has list, get_query and get_metadata here.",
-        ));
+        return Err(refused_read_only("catalog", READ_OPS));
     }
     let find = |database: Option<String>| Catalog::find(state, database, call);
     match arguments {
@@ -226,7 +221,7 @@ impl<'a> Catalog<'a> {
             )));
         }
         let replaced = overwrite && written.outcomes.first().is_some_and(|deleted| deleted.affected > 0);
-        Ok(warned(json!({"database": self.alias, "saved": name, "replaced": replaced}), written))
+        Ok(written.answer(json!({"database": self.alias, "saved": name, "replaced": replaced})))
     }
 
     async fn get_query(&self, name: &str) -> Result<Answer, Failure> {
@@ -277,7 +272,7 @@ impl<'a> Catalog<'a> {
             [Some(name.clone())].into_iter().chain(texts).collect(),
         );
         let written = bookkeeping::write(self.state, &alias, &NOTES, &[insert, update], self.call).await?;
-        Ok(warned(json!({"database": alias, "noted": name}), written))
+        Ok(written.answer(json!({"database": alias, "noted": name})))
     }
 
     async fn get_metadata(&self, table: &str) -> Result<Answer, Failure> {
@@ -387,7 +382,7 @@ fn missing(what: &str, name: &str, alias: &str) -> Failure {
 
 fn deleted(alias: &str, written: Written) -> Result<Answer, Failure> {
     let deleted = written.outcomes.iter().any(|outcome| outcome.affected > 0);
-    Ok(warned(json!({"database": alias, "deleted": deleted}), written))
+    Ok(written.answer(json!({"database": alias, "deleted": deleted})))
 }
 
 fn storable(text: &str) -> Result<(), Failure> {
@@ -410,11 +405,4 @@ fn object(names: &[&str], row: &Row) -> Value {
     let known =
         names.iter().zip(row).filter_map(|(name, value)| Some(((*name).to_owned(), json!(value.as_ref()?))));
     Value::Object(known.collect())
-}
-
-fn warned(mut answer: Value, written: Written) -> Answer {
-    if let Some(warning) = written.warning {
-        answer["warnings"] = json!([warning]);
-    }
-    Answer::json(answer)
 }

@@ -1,5 +1,7 @@
 //! `memory`: keys and values that outlive the conversation.
 
+mod store;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,23 +9,19 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Definition, Hints};
+use super::{Definition, Hints, operations, refused_read_only};
 use crate::mcp::answer::Answer;
-use crate::mcp::bookkeeping::{self, MEMORY, Outcome, Row, Statement, Written};
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
 use crate::mcp::state::State;
+use store::{ANSWERED, LISTED, Memory};
 
 /// The longest name of a store or key, in bytes; hyperdb-mcp has the same bound.
 const LONGEST_NAME: usize = 512;
 /// The longest value that is taken, in bytes.
 const LONGEST_VALUE: usize = 8 << 20;
-/// How many entries are set in one call; each takes two of the 65,535 parameters of a statement.
-const MOST_ENTRIES: usize = 1000;
-/// How many names are listed unless asked otherwise, and at most.
-const LISTED: (usize, usize) = (200, 10_000);
-/// How many bytes of values are answered unless asked otherwise, and at most: see `Limits::DEFAULT`.
-const ANSWERED: (usize, usize) = (24_000, 1_000_000);
+/// What a read-only server has of it.
+const READ_OPS: &[&str] = &["get", "list", "list_stores", "size"];
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
@@ -96,11 +94,11 @@ impl TryFrom<String> for Name {
 }
 
 pub(super) fn definition(read_only: bool) -> Definition {
-    let (description, ops, hints) = if read_only {
+    let (description, ops, hints): (_, &[&str], _) = if read_only {
         (
             "Read what was kept by key in stores: get, list (keys; with values if `values`), list_stores, size. It is in \
              `database` (default: persistent), table _hyperdb_kv_store(store_name, key, value).",
-            json!(["get", "list", "list_stores", "size"]),
+            READ_OPS,
             Hints::Reads,
         )
     } else {
@@ -110,12 +108,11 @@ pub(super) fn definition(read_only: bool) -> Definition {
              store), list (keys; with values if `values`), list_stores; for more, pass `after`. pop: take `key`, or the \
              first one; nobody else gets it. Kept in `database` (default: persistent, or local without it), table \
              _hyperdb_kv_store(store_name, key, value).",
-            json!(["set", "get", "list", "list_stores", "delete", "pop", "clear", "size"]),
+            &["set", "get", "list", "list_stores", "delete", "pop", "clear", "size"],
             Hints::Changes,
         )
     };
     let mut properties = json!({
-        "op": {"type": "string", "enum": ops},
         "store": {"type": "string"},
         "key": {"type": "string"},
         "values": {"type": "boolean"},
@@ -139,12 +136,7 @@ pub(super) fn definition(read_only: bool) -> Definition {
         title: "Memory",
         description,
         hints,
-        input: json!({
-            "type": "object",
-            "properties": properties,
-            "required": ["op"],
-            "additionalProperties": false
-        }),
+        input: operations(ops, properties),
         output: None,
     }
 }
@@ -155,9 +147,7 @@ pub(super) async fn run(
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
     if state.options.read_only && arguments.writes() {
-        return Err(Failure::new(
-            "This server is read-only: nothing was changed. `memory` has get, list, list_stores and size here.",
-        ));
+        return Err(refused_read_only("memory", READ_OPS));
     }
     match arguments {
         Arguments::Set { store, key, value, value_path, entries, overwrite, database } => {
@@ -200,210 +190,6 @@ pub(super) async fn run(
 impl Arguments {
     fn writes(&self) -> bool {
         matches!(self, Self::Set { .. } | Self::Delete { .. } | Self::Pop { .. } | Self::Clear { .. })
-    }
-}
-
-/// The memory that one database holds.
-struct Memory<'a> {
-    state: &'a Arc<State>,
-    alias: String,
-    table: String,
-    call: &'a Call,
-}
-
-impl<'a> Memory<'a> {
-    fn find(state: &'a Arc<State>, database: Option<String>, call: &'a Call) -> Result<Self, Failure> {
-        let alias = bookkeeping::place(state, database.as_deref())?;
-        Ok(Self { state, table: MEMORY.of(&alias), alias, call })
-    }
-
-    async fn set(
-        &self,
-        store: &Name,
-        entries: Vec<(Name, String)>,
-        overwrite: bool,
-    ) -> Result<Answer, Failure> {
-        if entries.is_empty() || entries.len() > MOST_ENTRIES {
-            return Err(Failure::new(format!(
-                "{} entries: one call sets 1 to {MOST_ENTRIES}. Nothing was set.",
-                entries.len()
-            )));
-        }
-        let total: usize = entries.iter().map(|(_, value)| value.len()).sum();
-        if total > LONGEST_VALUE {
-            return Err(Failure::new(format!(
-                "The values have {total} bytes; at most {LONGEST_VALUE} are kept in one call. Nothing was set. Next: \
-                 split them, or `load` large data into a table."
-            )));
-        }
-        let asked = entries.len();
-        let (statements, insert) = self.setting(store, entries, overwrite);
-        let written = self.write(&statements).await?;
-        let set = written.outcomes.get(insert).map_or(0, |outcome| outcome.affected);
-        let mut answer = json!({"database": self.alias, "set": set});
-        if overwrite {
-            answer["replaced"] = json!(affected(&written) - set);
-        } else {
-            answer["kept"] = json!(asked as u64 - set);
-            if set == 0 {
-                answer["next"] = json!(
-                    "All were there before and are as they were; set with overwrite = true replaces them."
-                );
-            }
-        }
-        Ok(warned(answer, written))
-    }
-
-    /// The statements that set them, and which of them inserts.
-    fn setting(
-        &self,
-        store: &Name,
-        entries: Vec<(Name, String)>,
-        overwrite: bool,
-    ) -> (Vec<Statement>, usize) {
-        let table = &self.table;
-        let rows: Vec<_> =
-            (0..entries.len()).map(|at| format!("(${}, ${})", 2 * at + 2, 2 * at + 3)).collect();
-        let keys: Vec<_> = (0..entries.len()).map(|at| format!("${}", at + 2)).collect();
-        let names: Vec<_> = entries.iter().map(|(key, _)| key.0.clone()).collect();
-        let parameters =
-            [store.0.clone()].into_iter().chain(entries.into_iter().flat_map(|(key, value)| [key.0, value]));
-        let fresh = if overwrite {
-            String::new()
-        } else {
-            format!(
-                " WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.store_name = $1 AND t.key = given.key)"
-            )
-        };
-        let insert = Statement::new(
-            format!(
-                "INSERT INTO {table} (store_name, key, value) SELECT $1, given.key, given.value \
-                 FROM (VALUES {}) given(key, value){fresh}",
-                rows.join(", ")
-            ),
-            parameters,
-        );
-        if !overwrite {
-            return (vec![insert], 0);
-        }
-        let delete = Statement::new(
-            format!("DELETE FROM {table} WHERE store_name = $1 AND key IN ({})", keys.join(", ")),
-            [store.0.clone()].into_iter().chain(names),
-        );
-        (vec![delete, insert], 1)
-    }
-
-    async fn get(&self, store: &Name, key: &Name, max_bytes: Option<usize>) -> Result<Answer, Failure> {
-        let most = max_bytes.unwrap_or(ANSWERED.0).clamp(1, ANSWERED.1);
-        let sql = format!("SELECT value FROM {} WHERE store_name = $1 AND key = $2 LIMIT 1", self.table);
-        let rows = self.read(&Statement::new(sql, [&store.0, &key.0])).await?;
-        let Some(row) = rows.into_iter().next() else {
-            return Ok(Answer::json(json!({"database": self.alias, "found": false})));
-        };
-        let mut answer = json!({"database": self.alias, "found": true});
-        match row.into_iter().next().flatten() {
-            Some(value) if value.len() > most => {
-                answer["value"] = json!(beginning(&value, most));
-                answer["truncated"] = json!(true);
-                answer["bytes"] = json!(value.len());
-                answer["next"] =
-                    json!(format!("Pass a larger max_bytes (at most {}), or `export` it.", ANSWERED.1));
-            }
-            value => answer["value"] = json!(value),
-        }
-        Ok(Answer::json(answer))
-    }
-
-    async fn list(
-        &self,
-        store: &Name,
-        values: bool,
-        after: Option<String>,
-        limit: Option<usize>,
-    ) -> Result<Answer, Failure> {
-        let limit = limit.unwrap_or(LISTED.0).clamp(1, LISTED.1);
-        // One value alone may be longer than an answer.
-        let value = if values { format!(", left(value, {})", ANSWERED.0) } else { String::new() };
-        let sql = format!(
-            "SELECT key{value} FROM {} WHERE store_name = $1 AND key > $2 ORDER BY key LIMIT {}",
-            self.table,
-            limit + 1
-        );
-        let rows = self.read(&Statement::new(sql, [store.0.clone(), after.unwrap_or_default()])).await?;
-        let (shown, last) = page(rows, limit);
-        let mut answer = json!({"database": self.alias});
-        if values {
-            answer["entries"] =
-                shown.into_iter().map(|row| json!({"key": row.first(), "value": row.get(1)})).collect();
-        } else {
-            answer["keys"] = shown.into_iter().map(|row| json!(row.first())).collect();
-        }
-        Ok(Answer::json(continued(answer, last)))
-    }
-
-    async fn list_stores(&self, after: Option<String>, limit: Option<usize>) -> Result<Answer, Failure> {
-        let limit = limit.unwrap_or(LISTED.0).clamp(1, LISTED.1);
-        let sql = format!(
-            "SELECT store_name, count(DISTINCT key) FROM {} WHERE store_name > $1 GROUP BY 1 ORDER BY 1 LIMIT {}",
-            self.table,
-            limit + 1
-        );
-        let rows = self.read(&Statement::new(sql, [after.unwrap_or_default()])).await?;
-        let (shown, last) = page(rows, limit);
-        let stores: Value =
-            shown.iter().map(|row| json!({"store": row.first(), "size": number(row.get(1))})).collect();
-        Ok(Answer::json(continued(json!({"database": self.alias, "stores": stores}), last)))
-    }
-
-    async fn delete(&self, store: &Name, key: &Name) -> Result<Answer, Failure> {
-        let sql = format!("DELETE FROM {} WHERE store_name = $1 AND key = $2", self.table);
-        let written = self.write(&[Statement::new(sql, [&store.0, &key.0])]).await?;
-        let deleted = affected(&written) > 0;
-        Ok(warned(json!({"database": self.alias, "deleted": deleted}), written))
-    }
-
-    async fn pop(&self, store: &Name, key: Option<&Name>) -> Result<Answer, Failure> {
-        let table = &self.table;
-        let (which, params) = match key {
-            Some(key) => ("$2".to_owned(), vec![&store.0, &key.0]),
-            None => (format!("(SELECT min(key) FROM {table} WHERE store_name = $1)"), vec![&store.0]),
-        };
-        let matching = format!("FROM {table} WHERE store_name = $1 AND key = {which}");
-        let statements = [
-            Statement::new(format!("SELECT key, value {matching} LIMIT 1"), params.iter().copied()),
-            Statement::new(format!("DELETE {matching}"), params.iter().copied()),
-        ];
-        let mut written = self.write(&statements).await?;
-        let popped = written.outcomes.first_mut().and_then(|outcome| outcome.rows.pop());
-        let answer = match popped {
-            Some(row) => {
-                json!({"database": self.alias, "found": true, "key": row.first(), "value": row.get(1)})
-            }
-            None => json!({"database": self.alias, "found": false}),
-        };
-        Ok(warned(answer, written))
-    }
-
-    async fn clear(&self, store: &Name) -> Result<Answer, Failure> {
-        let sql = format!("DELETE FROM {} WHERE store_name = $1", self.table);
-        let written = self.write(&[Statement::new(sql, [&store.0])]).await?;
-        let deleted = affected(&written);
-        Ok(warned(json!({"database": self.alias, "deleted": deleted}), written))
-    }
-
-    async fn size(&self, store: &Name) -> Result<Answer, Failure> {
-        let sql = format!("SELECT count(DISTINCT key) FROM {} WHERE store_name = $1", self.table);
-        let rows = self.read(&Statement::new(sql, [&store.0])).await?;
-        let size = rows.first().map_or(json!(0), |row| number(row.first()));
-        Ok(Answer::json(json!({"database": self.alias, "size": size})))
-    }
-
-    async fn read(&self, statement: &Statement) -> Result<Vec<Row>, Failure> {
-        bookkeeping::read(self.state, &self.alias, statement, self.call).await
-    }
-
-    async fn write(&self, statements: &[Statement]) -> Result<Written, Failure> {
-        bookkeeping::write(self.state, &self.alias, &MEMORY, statements, self.call).await
     }
 }
 
@@ -455,80 +241,9 @@ fn without_nul(text: String, what: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// The rows that fit an answer, and the name to go on after, if there are more.
-fn page(mut rows: Vec<Row>, limit: usize) -> (Vec<Row>, Option<String>) {
-    let mut bytes = 0;
-    let fitting = rows
-        .iter()
-        .take_while(|row| {
-            let before = bytes;
-            bytes += row.iter().flatten().map(String::len).sum::<usize>();
-            before == 0 || bytes <= ANSWERED.0
-        })
-        .take(limit)
-        .count();
-    if fitting == rows.len() {
-        return (rows, None);
-    }
-    rows.truncate(fitting);
-    let last = rows.last().and_then(|row| row.first().cloned().flatten());
-    (rows, last)
-}
-
-fn continued(mut answer: Value, last: Option<String>) -> Value {
-    answer["truncated"] = json!(last.is_some());
-    if let Some(last) = last {
-        answer["next"] = json!("There are more: pass `after` = the last name.");
-        answer["last"] = json!(last);
-    }
-    answer
-}
-
-fn warned(mut answer: Value, written: Written) -> Answer {
-    if let Some(warning) = written.warning {
-        answer["warnings"] = json!([warning]);
-    }
-    Answer::json(answer)
-}
-
-fn affected(written: &Written) -> u64 {
-    written.outcomes.iter().map(|Outcome { affected, .. }| affected).sum()
-}
-
-fn number(text: Option<&Option<String>>) -> Value {
-    let number = text.and_then(Option::as_deref).and_then(|text| text.parse::<u64>().ok());
-    json!(number)
-}
-
-/// The first characters, at most so many bytes.
-fn beginning(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    &text[..end]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn row(key: &str, value: &str) -> Row {
-        vec![Some(key.to_owned()), Some(value.to_owned())]
-    }
-
-    #[test]
-    fn a_page_ends_before_it_is_too_long_and_says_where_to_go_on() {
-        let long = "x".repeat(ANSWERED.0 - 100);
-
-        let (shown, last) = page(vec![row("a", &long), row("b", &long)], 10);
-
-        assert_eq!((shown.len(), last.as_deref()), (1, Some("a")));
-    }
-
-    #[test]
-    fn a_page_of_all_rows_has_no_next() {
-        let (shown, last) = page(vec![row("a", "1"), row("b", "2")], 2);
-
-        assert_eq!((shown.len(), last), (2, None));
-    }
 
     #[test]
     fn an_operation_takes_no_argument_of_another() {

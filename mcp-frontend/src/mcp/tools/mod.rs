@@ -15,16 +15,17 @@ pub(super) mod watch;
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
 use super::call::Call;
 use super::failure::Failure;
 use super::missing::{self, Said};
-use super::state::State;
-use crate::args::Toolset;
+use super::state::{Options, State};
+use crate::args::mcp::Toolset;
 
 /// What clients are told of a tool.
+#[derive(Clone, Debug)]
 pub(crate) struct Definition {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
@@ -48,9 +49,22 @@ pub(crate) enum Hints {
     Repeats,
 }
 
+/// The arguments of a tool that does what `op` says.
+fn operations(ops: &[&str], mut properties: Value) -> Value {
+    properties["op"] = json!({"type": "string", "enum": ops});
+    json!({"type": "object", "properties": properties, "required": ["op"], "additionalProperties": false})
+}
+
+/// What a read-only server says to an operation that it does not have.
+fn refused_read_only(tool: &str, ops: &[&str]) -> Failure {
+    Failure::new(format!(
+        "This server is read-only: nothing was changed. `{tool}` has {} here.",
+        ops.join(", ")
+    ))
+}
+
 /// The tools that this server has, always in the same order.
-pub(crate) fn definitions(state: &State) -> Vec<Definition> {
-    let options = &state.options;
+pub(crate) fn definitions(options: &Options) -> Vec<Definition> {
     let has = |toolset| options.toolsets.contains(&toolset);
     let mut all = vec![query::definition()];
     if !options.read_only {
@@ -80,11 +94,6 @@ pub(crate) fn definitions(state: &State) -> Vec<Definition> {
     all
 }
 
-/// The names of [`definitions`].
-pub(crate) fn is_there(state: &State, name: &str) -> bool {
-    definitions(state).iter().any(|tool| tool.name == name)
-}
-
 /// Runs a tool.
 pub(crate) async fn run(
     state: Arc<State>,
@@ -111,18 +120,19 @@ async fn run_one(
     arguments: Map<String, Value>,
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
+    // Boxed one by one: the largest would else be moved and held for each of them.
     match name {
-        "query" => query::run(state, arguments::parse(arguments)?, call).await,
-        "execute" => execute::run(state, arguments::parse(arguments)?, call).await,
-        "inspect" => inspect::run(state, arguments::parse(arguments)?, call).await,
-        "load" => load::run(state, arguments::parse(arguments)?, call).await,
-        "export" => export::run(state, arguments::parse(arguments)?, call).await,
-        "database" => database::run(state, arguments::parse(arguments)?, call).await,
-        "chart" => chart::run(state, arguments::parse(arguments)?, call).await,
-        "job" => job::run(state, arguments::parse(arguments)?, call).await,
-        "memory" => memory::run(state, arguments::parse(arguments)?, call).await,
-        "watch" => watch::run(state, arguments::parse(arguments)?, call).await,
-        "catalog" => catalog::run(state, arguments::parse(arguments)?, call).await,
+        "query" => Box::pin(query::run(state, arguments::parse(arguments)?, call)).await,
+        "execute" => Box::pin(execute::run(state, arguments::parse(arguments)?, call)).await,
+        "inspect" => Box::pin(inspect::run(state, arguments::parse(arguments)?, call)).await,
+        "load" => Box::pin(load::run(state, arguments::parse(arguments)?, call)).await,
+        "export" => Box::pin(export::run(state, arguments::parse(arguments)?, call)).await,
+        "database" => Box::pin(database::run(state, arguments::parse(arguments)?, call)).await,
+        "chart" => Box::pin(chart::run(state, arguments::parse(arguments)?, call)).await,
+        "job" => Box::pin(job::run(state, arguments::parse(arguments)?, call)).await,
+        "memory" => Box::pin(memory::run(state, arguments::parse(arguments)?, call)).await,
+        "watch" => Box::pin(watch::run(state, arguments::parse(arguments)?, call)).await,
+        "catalog" => Box::pin(catalog::run(state, arguments::parse(arguments)?, call)).await,
         _ => Err(Failure::new(format!("There is no tool {name}."))),
     }
 }

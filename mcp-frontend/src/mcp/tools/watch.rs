@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Definition, Hints, arguments, load as loading};
+use super::{Definition, Hints, arguments, load as loading, operations};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::engine::databases::LOCAL;
@@ -42,19 +42,16 @@ pub(super) fn definition() -> Definition {
             given (such as .ready) only when name + suffix exists. Files stay where they are. list: what was loaded, failed \
             (with errors; tried again when changed), or changed since.",
         hints: Hints::Adds,
-        input: json!({
-            "type": "object",
-            "properties": {
-                "op": {"type": "string", "enum": ["start", "stop", "list"]},
+        input: operations(
+            &["start", "stop", "list"],
+            json!({
                 "path": {"type": "string", "description": "Folder"},
                 "table": {"type": "string"},
                 "database": {"type": "string"},
                 "existing": {"type": "boolean"},
                 "ready_suffix": {"type": "string"}
-            },
-            "required": ["op"],
-            "additionalProperties": false
-        }),
+            }),
+        ),
         output: None,
     }
 }
