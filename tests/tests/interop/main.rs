@@ -5,6 +5,7 @@ mod adopting;
 mod cold_start;
 mod keeping;
 mod programs;
+mod servers;
 mod stopping;
 
 use std::time::Duration;

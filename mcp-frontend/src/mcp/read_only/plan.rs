@@ -1,11 +1,12 @@
 //! What hyperd shows of a plan: a drawing in which each operator is its name and its number, such as `scan native(3)`,
 //! above the names of its tables.
 
-/// Operators that read, or compute.
-const READS: [&str; 21] = [
+/// Operators that read, or compute: to hyperd 0.0.26963, and to 0.0.26359, which comes with hyperdb-mcp 0.7.3.
+const READS: [&str; 24] = [
     "early-probe",
     "except",
     "except-all",
+    "execution-target",
     "explicit-scan",
     "filter",
     "group-by",
@@ -23,10 +24,16 @@ const READS: [&str; 21] = [
     "table-construction",
     "table-function",
     "table-sample",
+    "table-scan",
+    "virtual-table",
     "window",
 ];
 /// Followed by how.
 const READS_SOMEHOW: [&str; 2] = ["join ", "union"];
+/// `join`, `left-outer-join` and so on, to 0.0.26359.
+const JOINS: &str = "join";
+/// What a result goes to, which is at the top: to either hyperd.
+const ROOTS: [&str; 2] = ["result-sink", "execution-target"];
 
 /// The first operator that is not known to only read. A drawing that is not understood is one, too.
 ///
@@ -39,12 +46,14 @@ pub(super) fn unknown_operator(drawing: &str) -> Option<String> {
     }
     let count = operators.iter().map(|(_, number)| *number).max().unwrap_or(0);
     let all = (1..=count).all(|wanted| operators.iter().any(|(_, number)| *number == wanted));
-    let starts = operators.contains(&("result-sink", 1));
+    let starts = ROOTS.iter().any(|root| operators.contains(&(*root, 1)));
     (!all || !starts).then(|| "one that is not shown".to_owned())
 }
 
 fn is_read(name: &str) -> bool {
-    READS.contains(&name) || READS_SOMEHOW.iter().any(|start| name.starts_with(start))
+    READS.contains(&name)
+        || READS_SOMEHOW.iter().any(|start| name.starts_with(start))
+        || name.rsplit('-').next() == Some(JOINS)
 }
 
 /// Each `name(number)`.
@@ -85,6 +94,15 @@ mod tests {
         );
         assert_eq!(unknown_operator(JOIN).as_deref(), Some("scan csv"));
         assert_eq!(unknown_operator(&JOIN.replace("csv", "native")), None);
+    }
+
+    #[test]
+    fn the_hyperd_of_hyperdb_mcp_is_understood() {
+        let drawing = "execution-target(1)\n\nleft-outer-join(2)\nhash\n\ntable-scan(3) join(4)\na\n\n\
+            virtual-table(5) csv-scan(6)\n";
+
+        assert_eq!(unknown_operator(drawing).as_deref(), Some("csv-scan"));
+        assert_eq!(unknown_operator(&drawing.replace("csv-scan", "table-scan")), None);
     }
 
     #[test]
