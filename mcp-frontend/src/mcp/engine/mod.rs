@@ -52,6 +52,8 @@ pub(crate) struct Engine {
     idle: Mutex<Vec<Idle>>,
     /// Leases on their way out.
     endings: TaskTracker,
+    /// Locked while the first session is made: who calls meanwhile gets that one, sooner than one of its own.
+    warming: tokio::sync::Mutex<()>,
     local: Local,
     vigil: Vigil,
 }
@@ -102,6 +104,7 @@ impl Engine {
             usage: Usage::default(),
             idle: Mutex::default(),
             endings: TaskTracker::new(),
+            warming: tokio::sync::Mutex::default(),
             local: Local::new(scratch.database()),
             vigil: Vigil::new(),
             scratch,
@@ -151,9 +154,12 @@ impl Engine {
 
     /// Has a session ready, so that the first call is as fast as the others.
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), Failure> {
-        let (session, proven) = tokio::join!(self.session(), self.oracle.prove(self, None));
-        self.park(session?.0);
-        proven
+        let session = async {
+            let _warming = self.warming.lock().await;
+            self.connect().await.map(|(idle, _hold)| self.park(idle))
+        };
+        let (session, proven) = tokio::join!(session, self.oracle.prove(self, None));
+        session.and(proven)
     }
 
     /// What callers should know of what happened to hyperd since this was last asked.
@@ -197,6 +203,9 @@ impl Engine {
 
     /// One that was parked, or a new one.
     async fn session(self: &Arc<Self>) -> Result<(Idle, Hold), Failure> {
+        if self.lock().is_empty() {
+            drop(self.warming.lock().await);
+        }
         if self.lock().is_empty() {
             return self.connect().await;
         }
