@@ -85,6 +85,12 @@ impl Progress {
         *self.doing.lock().unwrap_or_else(PoisonError::into_inner) = what.into();
     }
 
+    /// The same; what was being done comes back.
+    pub(crate) fn instead(&self, what: &str) -> String {
+        let mut doing = self.doing.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut doing, what.to_owned())
+    }
+
     pub(crate) fn add_rows(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }

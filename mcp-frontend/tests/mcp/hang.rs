@@ -17,8 +17,9 @@ const ENDLESS: &str = "SELECT count(*) FROM generate_series(1, 1000000000) AS a(
 /// A hyperd that hangs is noticed, proved to hang, ended and replaced within this time, on a slow machine too.
 const REPLACED_WITHIN: Duration = Duration::from_secs(90);
 
-/// Begins calls that never end, and waits until all of them run.
+/// Begins calls that never end, on a hyperd that works, and waits until all of them run.
 fn begin_endless(server: &Server, count: usize) -> Vec<Pending> {
+    assert_works(server);
     let pending: Vec<_> = (0..count).map(|_| begin_told(server, ENDLESS)).collect();
     for Pending(id) in &pending {
         let running = |told: &Value| {
@@ -186,6 +187,40 @@ fn sharing_on(home: &Path, port: &str) -> (Server, u32) {
 fn free_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("bound").port().to_string()
+}
+
+#[test]
+fn a_daemon_that_is_told_to_stop_does_not_wait_for_a_server_that_does_nothing() {
+    let home = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let (server, hyperd) = sharing_on(home.path(), &port);
+
+    let mut stop = std::process::Command::new(env!("CARGO_BIN_EXE_hyperwire"));
+    // It gives up sessions of strangers after 30 s.
+    stop.args(["daemon", "stop", "--timeout", "15"]);
+    stop.env("HYPERDB_STATE_DIR", home.path().join("state")).env("HYPERDB_DAEMON_PORT", &port);
+    let stopped = stop.output().expect("it runs");
+
+    assert!(stopped.status.success(), "{stopped:?}");
+    assert!(!is_there(hyperd));
+    assert_works(&server);
+}
+
+#[test]
+fn the_scratch_database_stays_open_between_calls() {
+    let server = Server::private(&[]);
+    let hyperd = hyperd_of(server.pid());
+    let is_open = || {
+        let files = fs::read_dir(format!("/proc/{hyperd}/fd")).expect("it runs").flatten();
+        files.filter_map(|file| fs::read_link(file.path()).ok()).any(|path| path.ends_with("local.hyper"))
+    };
+
+    for number in 0..5 {
+        let create = format!("CREATE TABLE t{number} (i INT)");
+        server.call("execute", json!({"sql": [create]})).structured();
+
+        assert!(is_open(), "hyperd has closed it, and will read all of it again");
+    }
 }
 
 #[test]

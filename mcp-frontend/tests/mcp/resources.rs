@@ -123,12 +123,14 @@ fn many_resources_come_in_pages_that_hold_each_once() {
     execute(&mut server, &tables.iter().map(String::as_str).collect::<Vec<_>>());
 
     let mut all: Vec<String> = Vec::new();
+    let mut descriptions: Vec<Value> = Vec::new();
     let mut pages = 0;
     let mut params = json!({});
     loop {
         let page = server.request("resources/list", params).expect("a page");
         let items = page["resources"].as_array().expect("a list");
         all.extend(items.iter().filter_map(|item| item["uri"].as_str()).map(str::to_owned));
+        descriptions.extend(items.iter().map(|item| item["description"].clone()));
         pages += 1;
         match page.get("nextCursor") {
             Some(cursor) => params = json!({"cursor": cursor}),
@@ -136,7 +138,7 @@ fn many_resources_come_in_pages_that_hold_each_once() {
         }
     }
 
-    assert_eq!((pages, all.len()), (3, 233));
+    assert_eq!((pages, all.len()), (3, 233), "{descriptions:?}");
     let mut distinct = all.clone();
     distinct.sort();
     distinct.dedup();

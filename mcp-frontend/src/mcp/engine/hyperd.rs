@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[cfg(unix)]
+use hyperwire_tokio::core::election::Phase;
 use hyperwire_tokio::core::hyperd::{DEFAULT_USER, Endpoint};
 use hyperwire_tokio::core::session::Fault;
 use hyperwire_tokio::core::wire::Format;
@@ -129,6 +131,17 @@ impl Hyperd {
             #[cfg(unix)]
             Self::Nowhere(_) => true,
             Self::Private(private) => private.is_answering(limit).await,
+        }
+    }
+
+    /// Whether its daemon has told this server to leave, or there is none: it waits for sessions that nobody uses, too.
+    pub(super) fn is_left(&self) -> bool {
+        match self {
+            #[cfg(unix)]
+            Self::Shared(shared) => shared.phase() != Phase::Adopted,
+            #[cfg(unix)]
+            Self::Nowhere(_) => false,
+            Self::Private(_) => false,
         }
     }
 

@@ -13,59 +13,86 @@ use crate::mcp::failure::Failure;
 /// Its file, and the hyperd that has it.
 pub(super) struct Local {
     path: PathBuf,
-    /// The hyperd that it was last opened by. Locked while it is created: hyperd can hang for good when several sessions
-    /// create and open the same new file at once.
-    opened_by: tokio::sync::Mutex<Option<Run>>,
+    /// Locked while it is created: hyperd can hang for good when several sessions create and open the same new file at
+    /// once.
+    opened: tokio::sync::Mutex<Option<Opened>>,
     notice: Mutex<Option<String>>,
+}
+
+/// That it is open.
+struct Opened {
+    by: Run,
+    /// Has it open all the time. hyperd closes a database when its last session leaves, and to open one again takes it
+    /// up to 20 ms a table.
+    anchor: Option<Client>,
 }
 
 impl Local {
     pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, opened_by: tokio::sync::Mutex::default(), notice: Mutex::default() }
+        Self { path, opened: tokio::sync::Mutex::default(), notice: Mutex::default() }
     }
 
-    /// Attaches it to a session of this hyperd.
-    pub(super) async fn attach(&self, client: &mut Client, run: &Run) -> Result<(), Failure> {
+    /// Attaches it to a session of this hyperd, on which it is kept open by another session if this is the first.
+    pub(super) async fn attach(
+        &self,
+        client: &mut Client,
+        run: &Run,
+        another: impl AsyncFnOnce() -> Result<Client, Failure>,
+    ) -> Result<(), Failure> {
         let path = self
             .path
             .to_str()
             .ok_or_else(|| Failure::new("The folder for scratch files is not UTF-8. Set TMPDIR."))?;
         let attach = format!("ATTACH DATABASE {} AS {LOCAL}", quoted(path));
         let create = format!("CREATE DATABASE IF NOT EXISTS {}", quoted(path));
-        let mut opened_by = self.opened_by.lock().await;
-        if opened_by.as_ref() == Some(run) {
-            // Several may open it at the same time.
-            drop(opened_by);
-            return client
-                .execute(&attach)
-                .await
-                .map(drop)
-                .map_err(|error| Failure::of_statement(&error, &attach));
+        let mut opened = self.opened.lock().await;
+        if opened.as_ref().is_none_or(|opened| opened.by != *run) {
+            let mut anchor = another().await?;
+            let kept = self.open(&mut anchor, &create, &attach, opened.is_some()).await?;
+            *opened = Some(Opened { by: run.clone(), anchor: Some(anchor) });
+            if let Some(kept) = kept {
+                *self.notice() = Some(format!(
+                    "hyperd had ended and was started again. The scratch database `local` is as hyperd had last written \
+                     it, with {kept} tables: what was done there since is lost, and has to be done again."
+                ));
+            }
         }
-        client.execute(&create).await?;
-        let attached = client.execute(&attach).await;
-        let kept = match (&attached, opened_by.is_some()) {
-            (Ok(_), false) => None,
+        // Several may open it at the same time.
+        drop(opened);
+        client.execute(&attach).await.map(drop).map_err(|error| Failure::of_statement(&error, &attach))
+    }
+
+    /// Opens it where it is not open; how many tables are left of it, if it was `there_before`.
+    async fn open(
+        &self,
+        client: &mut Client,
+        create: &str,
+        attach: &str,
+        there_before: bool,
+    ) -> Result<Option<u64>, Failure> {
+        client.execute(create).await?;
+        let attached = client.execute(attach).await;
+        match (&attached, there_before) {
+            (Ok(_), false) => Ok(None),
             // What the one before had not written is not there.
-            (Ok(_), true) => Some(tables(client).await?),
-            (Err(error), _) if error.is_session_lost() => return Err(attached.map(drop).unwrap_err().into()),
+            (Ok(_), true) => tables(client).await.map(Some),
+            (Err(error), _) if error.is_session_lost() => Err(attached.map(drop).unwrap_err().into()),
             (Err(_), _) => {
                 // The old hyperd still has it, or it is broken.
                 fs::remove_file(&self.path)
                     .map_err(|error| Failure::new(format!("A new scratch database cannot be: {error}.")))?;
-                client.execute(&create).await?;
-                client.execute(&attach).await?;
-                Some(0)
+                client.execute(create).await?;
+                client.execute(attach).await?;
+                Ok(Some(0))
             }
-        };
-        *opened_by = Some(run.clone());
-        if let Some(kept) = kept {
-            *self.notice() = Some(format!(
-                "hyperd had ended and was started again. The scratch database `local` is as hyperd had last written it, \
-                 with {kept} tables: what was done there since is lost, and has to be done again."
-            ));
         }
-        Ok(())
+    }
+
+    /// Lets go of it.
+    pub(super) async fn close(&self) {
+        if let Some(opened) = self.opened.lock().await.as_mut() {
+            opened.anchor = None;
+        }
     }
 
     /// What is to be told once.

@@ -13,11 +13,11 @@ pub(crate) mod scratch;
 mod usage;
 mod vigil;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Client;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::mcp::call::Call;
@@ -33,6 +33,8 @@ use scratch::Scratch;
 use usage::Usage;
 use vigil::Vigil;
 
+/// How often it is looked whether the daemon of a shared hyperd was told to end.
+const TOLD: Duration = Duration::from_millis(500);
 /// Idle sessions that are kept.
 const KEPT: usize = 4;
 /// A session that was used so shortly ago is used again unasked.
@@ -146,7 +148,9 @@ impl Engine {
         };
         let place = if needs.light { None } else { Some(self.admission.enter(&call.progress).await) };
         let watched = self.vigil.begin(self);
+        let doing = call.progress.instead("waiting for hyperd");
         let (idle, hold) = self.session().await?;
+        call.progress.doing(doing);
         let mut lease = Lease::new(self.clone(), idle, hold, purpose, watched, place);
         lease.prepare(needed, &default).await?;
         Ok(lease)
@@ -154,6 +158,7 @@ impl Engine {
 
     /// Has a session ready, so that the first call is as fast as the others.
     pub(crate) async fn warm_up(self: &Arc<Self>) -> Result<(), Failure> {
+        tokio::spawn(leave_when_told(Arc::downgrade(self)));
         let session = async {
             let _warming = self.warming.lock().await;
             self.connect().await.map(|(idle, _hold)| self.park(idle))
@@ -174,6 +179,7 @@ impl Engine {
         let _ = timeout(limit / 2, self.endings.wait()).await;
         let idle = std::mem::take(&mut *self.lock());
         drop(idle);
+        let _ = timeout(limit / 4, self.local.close()).await;
         self.hyperd.end(limit.saturating_sub(since.elapsed())).await;
         self.scratch.remove();
     }
@@ -235,7 +241,8 @@ impl Engine {
     async fn open(&self) -> Result<(Idle, Hold), Failure> {
         let (hold, mut client) = self.hyperd.connect().await?;
         let run = hold.run();
-        self.local.attach(&mut client, &run).await?;
+        let another = async || self.hyperd.connect().await.map(|(_hold, client)| client);
+        self.local.attach(&mut client, &run, another).await?;
         client.execute(&format!("SET schema_search_path = {}", literal(LOCAL))).await?;
         Ok((Idle { client, run, search_path: LOCAL.to_owned(), since: Instant::now() }, hold))
     }
@@ -253,6 +260,18 @@ impl Engine {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets go of a hyperd that is to end: its daemon waits for its sessions, of which some are kept here while nothing runs.
+async fn leave_when_told(engine: Weak<Engine>) {
+    loop {
+        sleep(TOLD).await;
+        let Some(engine) = engine.upgrade() else { return };
+        if engine.hyperd.is_left() {
+            drop(std::mem::take(&mut *engine.lock()));
+            engine.local.close().await;
+        }
     }
 }
 

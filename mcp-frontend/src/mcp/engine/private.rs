@@ -22,6 +22,9 @@ const SILENT: u32 = 3;
 /// ... or so many, whatever it does: 24 s at least. The calls of this server leave half of its threads to logins.
 const SILENT_BUT_BUSY: u32 = 12;
 
+/// How long a killed process may take to be gone.
+const GONE_WITHIN: Duration = Duration::from_secs(10);
+
 /// The process, and how to start it.
 pub(crate) struct Private {
     /// `--name=value` for hyperd.
@@ -156,9 +159,11 @@ impl Private {
         let hangs = suspicion.silent >= SILENT && (idle || is_stopped(pid));
         slot.suspicion = Some(suspicion);
         if hangs || suspicion.silent >= SILENT_BUT_BUSY {
-            // Sessions end with the process; its folder is removed when the next is started.
-            slot.process.as_ref().map(kill);
             slot.suspicion = None;
+            let Some(process) = slot.process.take() else { return };
+            kill(&process);
+            // Its sessions end with it. Until they have, nobody must take one of them for alive, so the slot stays locked.
+            let _ = spawn_blocking(move || process.shutdown(GONE_WITHIN).map(|_| drop(slot))).await;
         }
     }
 }

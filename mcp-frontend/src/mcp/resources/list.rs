@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::uri::{DATABASE_TEMPLATE, RESULT_TEMPLATE, TABLE_TEMPLATE, Uri};
 use crate::mcp::call::Call;
+use crate::mcp::engine::Needs;
 use crate::mcp::engine::databases::{Database, Mode};
 use crate::mcp::failure::Failure;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Table, tables};
 
-/// How long all databases together may take to say what tables they have. Clients list resources when they start, which is
-/// when hyperd does too.
-const LISTED_WITHIN: Duration = Duration::from_secs(5);
+/// How long hyperd may take to be there. Clients list resources when they start, which is when hyperd does too.
+const THERE_WITHIN: Duration = Duration::from_secs(5);
+/// How long all databases together may then take to say what tables they have: to open one with 230 tables takes hyperd
+/// four seconds on a slow disk.
+const LISTED_WITHIN: Duration = Duration::from_secs(30);
 
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const MARKDOWN: &str = "text/markdown";
@@ -54,7 +57,8 @@ pub(crate) async fn list(state: &Arc<State>, call: &Call) -> Vec<Item> {
             media_type: JSON,
         },
     ];
-    let deadline = Instant::now() + LISTED_WITHIN;
+    let is_there = is_there(state, call).await;
+    let deadline = Instant::now() + if is_there { LISTED_WITHIN } else { Duration::ZERO };
     for database in state.engine.databases.all() {
         list_database(state, &database, deadline, call, &mut all).await;
     }
@@ -102,6 +106,12 @@ pub(crate) async fn tables_of(
 ) -> Result<Vec<Table>, Failure> {
     let is_new = database.mode == Mode::ReadWrite && !database.path.exists();
     if is_new { Ok(Vec::new()) } else { tables(state, &database.alias, call).await }
+}
+
+/// Whether hyperd lets somebody in; one that cannot be had is, too: its databases say why.
+async fn is_there(state: &Arc<State>, call: &Call) -> bool {
+    let needs = Needs { light: true, ..Needs::default() };
+    timeout(THERE_WITHIN, state.engine.lease_to_read(needs, call)).await.is_ok()
 }
 
 async fn list_database(
