@@ -309,7 +309,7 @@ async fn create(client: &mut Client, alias: &str, table: &Table) -> Result<(), F
 }
 
 /// Longer with every attempt, and never the same for two.
-fn pause(attempts: u32) -> Duration {
+pub(crate) fn pause(attempts: u32) -> Duration {
     let most = (Duration::from_millis(1) * attempts.min(1000)).min(PAUSE);
     let share = RandomState::new().hash_one(attempts) % 1000;
     most.mul_f64(share as f64 / 1000.0)

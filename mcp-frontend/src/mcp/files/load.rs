@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::time::sleep;
 
 use super::relation::{Prepared, Relation, describe, texts};
 use super::staging::{Staging, is_conflict, is_missing, is_there, qualified, sweep};
 use super::{Input, Meter};
+use crate::mcp::bookkeeping::pause;
 use crate::mcp::call::Call;
 use crate::mcp::engine::databases::{LOCAL, Mode as Access};
 use crate::mcp::engine::{Lease, Needs, quoted};
@@ -50,7 +52,7 @@ struct Effect {
 }
 
 /// How often something is tried when others change the same table.
-const TRIES: usize = 4;
+const TRIES: u32 = 16;
 
 /// Loads it, all or nothing. The session comes back with what was done, to be ended by the caller.
 pub(crate) async fn load(
@@ -179,9 +181,12 @@ async fn stage(
 async fn append(mut lease: Lease, target: &str, relation: &Relation) -> Result<(Effect, Lease), Failure> {
     let sql = format!("INSERT INTO {target} ({}) {}", names(relation), relation.select());
     let mut inserted = run(&mut lease, &sql).await;
-    for _ in 1..TRIES {
+    for attempt in 1..TRIES {
         match &inserted {
-            Err(failure) if is_conflict(failure) => inserted = run(&mut lease, &sql).await,
+            Err(failure) if is_conflict(failure) => {
+                sleep(pause(attempt)).await;
+                inserted = run(&mut lease, &sql).await;
+            }
             _ => break,
         }
     }
@@ -212,6 +217,7 @@ async fn merge(
                 if !is_conflict(&failure) || attempt == TRIES {
                     return Err(failure);
                 }
+                sleep(pause(attempt)).await;
             }
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::relation::texts;
@@ -21,6 +22,9 @@ const BEFORE: &str = "~before ";
 const CLEAN: Duration = Duration::from_secs(10);
 /// How often another load may get ahead of a swap.
 const TRIES: usize = 8;
+
+/// Locked while a table gets its name: of two that are renamed to one name at once, hyperd may let both, and one is gone.
+static RENAMING: Mutex<()> = Mutex::const_new(());
 
 /// A table that is being made in another's stead. Dropped before it has taken its place, it is removed.
 pub(crate) struct Staging {
@@ -56,6 +60,11 @@ impl Staging {
 
     /// Gives it the name that it is for, unless a table has it.
     pub(crate) async fn put(&mut self) -> Result<(), Failure> {
+        let _alone = RENAMING.lock().await;
+        self.put_alone().await
+    }
+
+    async fn put_alone(&mut self) -> Result<(), Failure> {
         let Some(name) = self.name.clone() else { return Ok(()) };
         self.rename(&name, &self.table.clone()).await?;
         self.name = None;
@@ -84,6 +93,7 @@ impl Staging {
     }
 
     async fn swap(&mut self) -> Result<(), Failure> {
+        let _alone = RENAMING.lock().await;
         let mut aside = Vec::new();
         let mut outcome = Ok(());
         for _ in 0..TRIES {
@@ -101,7 +111,7 @@ impl Staging {
                     break;
                 }
             }
-            outcome = self.put().await;
+            outcome = self.put_alone().await;
             match &outcome {
                 // Another load was faster.
                 Err(failure) if is_there(failure) || is_conflict(failure) => {}
