@@ -198,7 +198,21 @@ enum Told {
 fn tell(place: &Place, mode: StopMode) -> Result<Told, StopError> {
     let sight = look(place);
     match (&sight.daemon, &sight.record) {
-        (Answers::Ours(_), RecordRead::Found(record)) => tell_ours(record, mode),
+        (Answers::Ours(_), RecordRead::Found(record)) => {
+            let told = tell_ours(record, mode)?;
+            match &sight.lock {
+                // The record is of one whose folder was deleted and which wrote it into the new one. It is not the daemon
+                // of this place any more; that one has the lock, and no record leads to it for up to 30 s.
+                LockTest::Held(Some(body)) if record.incarnation() != Some(body.incarnation) => {
+                    if host::terminate(body.daemon) {
+                        Ok(Told::Ours(body.incarnation))
+                    } else {
+                        Ok(told)
+                    }
+                }
+                _ => Ok(told),
+            }
+        }
         (Answers::Legacy(status), _) => Ok(Told::Legacy(Box::new(status.record.clone()))),
         (answers, _) => match &sight.lock {
             LockTest::Free => Ok(Told::Nobody),
