@@ -177,9 +177,7 @@ impl Engine {
         let since = Instant::now();
         self.endings.close();
         let _ = timeout(limit / 2, self.endings.wait()).await;
-        let idle = std::mem::take(&mut *self.lock());
-        drop(idle);
-        let _ = timeout(limit / 4, self.local.close()).await;
+        let _ = timeout(limit / 4, self.let_go()).await;
         self.hyperd.end(limit.saturating_sub(since.elapsed())).await;
         self.scratch.remove();
     }
@@ -241,10 +239,16 @@ impl Engine {
     async fn open(&self) -> Result<(Idle, Hold), Failure> {
         let (hold, mut client) = self.hyperd.connect().await?;
         let run = hold.run();
-        let another = async || self.hyperd.connect().await.map(|(_hold, client)| client);
+        let another = async || self.throwaway().await.map(|(client, _run)| client);
         self.local.attach(&mut client, &run, another).await?;
         client.execute(&format!("SET schema_search_path = {}", literal(LOCAL))).await?;
         Ok((Idle { client, run, search_path: LOCAL.to_owned(), since: Instant::now() }, hold))
+    }
+
+    /// Closes the sessions that nobody uses.
+    async fn let_go(&self) {
+        drop(std::mem::take(&mut *self.lock()));
+        self.local.close().await;
     }
 
     fn take(&self) -> Option<Idle> {
@@ -269,8 +273,7 @@ async fn leave_when_told(engine: Weak<Engine>) {
         sleep(TOLD).await;
         let Some(engine) = engine.upgrade() else { return };
         if engine.hyperd.is_left() {
-            drop(std::mem::take(&mut *engine.lock()));
-            engine.local.close().await;
+            engine.let_go().await;
         }
     }
 }
