@@ -11,7 +11,7 @@
 //! | [`wire`] | messages to bytes and back: framing, limits, every message of the protocol |
 //! | [`session`] | one connection, from its first byte to its last |
 //! | [`row`] | columns, typed values, parameters |
-//! | [`statement`] | taking a script apart into statements |
+//! | [`sql`] | hyperd's tokens; quoting of identifiers and literals; names `alias."Schema".table`; scripts into statements |
 //! | [`liveness`] | how a connection notices that its peer has vanished |
 //! | [`hyperd`] | the server process: endpoints, command line, callback, where it comes from |
 //! | [`guide`] | writing a runtime, step by step |
@@ -81,6 +81,6 @@ pub mod liveness;
 pub mod pool;
 pub mod row;
 pub mod session;
-pub mod statement;
+pub mod sql;
 pub mod time;
 pub mod wire;

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
-use hyperwire_core::statement::Statement;
+use hyperwire_core::sql::Statement;
 use unicode_width::UnicodeWidthStr;
 
 use super::client::ServerReport;
@@ -129,7 +129,7 @@ fn blank_like(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hyperwire_core::statement::split;
+    use hyperwire_core::sql::split;
 
     use super::*;
 

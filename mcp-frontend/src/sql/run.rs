@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use hyperwire_core::statement::{Statement, split};
+use hyperwire_core::sql::{Statement, split};
 
 use super::client::{Client, Failure, QUERY_CANCELED};
 use super::format::RowWriter;

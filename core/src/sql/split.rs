@@ -4,11 +4,9 @@
 //! own lexer does (verified on hyperd 0.0.26963): a `;` separates statements unless it stands in a string, a quoted
 //! identifier, a dollar quote or a comment.
 
-mod token;
-
 use core::iter::FusedIterator;
 
-use token::{Kind, Tokens};
+use super::token::{Kind, Tokens, tokens};
 
 /// A statement inside of a longer text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +23,7 @@ pub struct Statement<'a> {
 /// server then reports it. Nothing is copied, and the work is linear in the length of the text.
 #[must_use]
 pub fn split(sql: &str) -> Split<'_> {
-    Split { tokens: Tokens::new(sql), sql }
+    Split { tokens: tokens(sql), sql }
 }
 
 /// The iterator that [`split`] returns.
@@ -42,9 +40,9 @@ impl<'a> Iterator for Split<'a> {
         let mut found: Option<(usize, usize)> = None;
         for token in self.tokens.by_ref() {
             match token.kind {
-                Kind::Text => found = Some((found.map_or(token.start, |(start, _)| start), token.end)),
                 Kind::Separator if found.is_some() => break,
-                Kind::Separator | Kind::Blank => {}
+                Kind::Separator | Kind::Blank | Kind::Comment => {}
+                _ => found = Some((found.map_or(token.start, |(start, _)| start), token.end())),
             }
         }
         found.map(|(start, end)| Statement { text: &self.sql[start..end], start })
@@ -52,6 +50,3 @@ impl<'a> Iterator for Split<'a> {
 }
 
 impl FusedIterator for Split<'_> {}
-
-#[cfg(test)]
-mod tests;
