@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::call::Call;
@@ -13,8 +14,14 @@ use super::failure::Failure;
 use super::state::State;
 use super::tables::{Size, sizes};
 
-/// How long one database may take to say what tables it has, before the others are asked.
-const LONGEST: Duration = Duration::from_secs(10);
+/// How long one database may take to say what tables it has.
+const LONGEST: Duration = Duration::from_secs(5);
+/// How long what there is now is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long it is waited for while hyperd is busy. The answer is promised within 50 ms then.
+const BRIEFLY: Duration = Duration::from_millis(25);
+/// A call that runs for so long keeps hyperd busy; one that has just begun, or is being answered, may not.
+const LONG: Duration = Duration::from_millis(100);
 
 /// The last look, and whether another one is on its way.
 #[derive(Debug, Default)]
@@ -38,19 +45,47 @@ pub(crate) struct Seen {
     number: u64,
     /// When that look began; never, if there was none.
     pub(crate) at: Option<Instant>,
+    /// How many changes had been made by this server before it.
+    changes: u64,
     /// hyperd's version, or why there is none.
     pub(crate) version: Option<Result<String, Failure>>,
     /// The tables of each database by its alias, or why they are not known.
     pub(crate) databases: BTreeMap<String, Result<Vec<Size>, Failure>>,
 }
 
-/// What there is now; if hyperd does not say so within that time, what there was.
-pub(crate) async fn look(state: &Arc<State>, within: Duration) -> Arc<Seen> {
+/// What a look shows.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) seen: Arc<Seen>,
+    /// Whether it began after it was asked for.
+    pub(crate) is_fresh: bool,
+    /// How many calls keep hyperd busy, if it did not answer in time.
+    pub(crate) busy: usize,
+}
+
+/// What there is now. While hyperd is busy, what there was, unless this server has changed something since; after 2 s in any
+/// case.
+pub(crate) async fn look(state: &Arc<State>) -> Look {
+    let changes = state.changes.count();
     let wanted = begin(state);
+    let until = Instant::now() + PATIENCE;
     let mut seen = state.overview.seen.subscribe();
-    let _ = timeout(within, seen.wait_for(|seen| seen.number >= wanted)).await;
-    let last = seen.borrow();
-    last.clone()
+    loop {
+        let came = timeout(BRIEFLY, seen.wait_for(|seen| seen.number >= wanted));
+        let is_fresh = came.await.is_ok_and(|came| came.is_ok());
+        let last = seen.borrow().clone();
+        let busy = busy(state);
+        let is_enough = busy > 0 && last.changes >= changes;
+        if is_fresh || is_enough || Instant::now() >= until {
+            return Look { seen: last, is_fresh, busy };
+        }
+    }
+}
+
+/// How many calls run for long enough to keep hyperd busy.
+fn busy(state: &State) -> usize {
+    let running = state.calls.all().into_iter().filter(|running| running.tool != "inspect");
+    running.filter(|running| running.call.started.elapsed() >= LONG).count()
 }
 
 /// Has a look taken that begins after now; its number. One is taken at a time: hyperd may be slow, and its answers are then
@@ -83,16 +118,27 @@ async fn looking(state: Arc<State>) {
 
 async fn take(state: &Arc<State>, number: u64) -> Seen {
     let call = Call::new(&state.ending);
-    let mut seen = Seen { number, at: Some(Instant::now()), ..Seen::default() };
+    let changes = state.changes.count();
+    let mut seen = Seen { number, at: Some(Instant::now()), changes, ..Seen::default() };
     let version = version(state, &call).await;
     let is_there = version.is_ok();
     seen.version = Some(version);
     if is_there {
+        // All at once: one that another program has locked takes its time.
+        let mut looking = JoinSet::new();
         for database in state.engine.databases.all() {
-            let sizes = timeout(LONGEST, sizes(state, &database.alias, &call)).await;
-            let sizes =
-                sizes.unwrap_or_else(|_| Err(Failure::new("hyperd does not say which tables it has.")));
-            seen.databases.insert(database.alias, sizes);
+            let state = state.clone();
+            looking.spawn(async move {
+                let call = Call::new(&state.ending);
+                let sizes = timeout(LONGEST, sizes(&state, &database.alias, &call)).await;
+                let late = |_| Err(Failure::new("hyperd does not say which tables it has."));
+                (database.alias, sizes.unwrap_or_else(late))
+            });
+        }
+        while let Some(looked) = looking.join_next().await {
+            if let Ok((alias, sizes)) = looked {
+                seen.databases.insert(alias, sizes);
+            }
         }
     }
     seen

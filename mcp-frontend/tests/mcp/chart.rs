@@ -160,7 +160,7 @@ fn errors_say_what_to_do() {
 
     assert!(missing.contains("Did you mean revenue?"), "{missing}");
     assert!(text.contains("y has to be a number"), "{text}");
-    assert!(option.contains("unknown field `colour`") && option.contains("`colors`"), "{option}");
+    assert!(option.contains("no argument `options.colour`. Did you mean `colors`?"), "{option}");
     assert!(misplaced.contains("`bins` is for kind histogram"), "{misplaced}");
     assert!(empty.contains("no rows"), "{empty}");
     assert!(

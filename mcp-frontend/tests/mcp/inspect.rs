@@ -320,3 +320,39 @@ fn what_cannot_be_is_refused() {
         assert!(text.contains(expected), "{arguments}: {text}");
     }
 }
+
+#[test]
+fn distinct_values_are_counted_and_of_a_large_table_estimated_and_never_more_than_there_are() {
+    let server = Server::start(&[]);
+    execute(
+        &server,
+        &[
+            "CREATE TABLE small AS SELECT i, i % 7 AS few, CASE WHEN i % 2 = 0 THEN i END AS half \
+                FROM generate_series(1, 3376) s(i)",
+            "CREATE TABLE large AS SELECT i FROM generate_series(1, 120000) s(i)",
+        ],
+    );
+    let stats = |table: &str| {
+        inspect(&server, json!({"target": table, "detail": "stats"}))["tables"][0]["columns"].clone()
+    };
+
+    let small = stats("small");
+    let large = stats("large");
+
+    let counts: Vec<_> = (0..3).map(|column| small[column]["distinct"].clone()).collect();
+    assert_eq!(counts, [json!(3376), json!(7), json!(1688)]);
+    assert!(large[0].get("distinct").is_none(), "{large}");
+    let about = large[0]["distinct_about"].as_u64().unwrap();
+    assert!((100_000..=120_000).contains(&about), "{about}");
+}
+
+#[test]
+fn a_sample_that_is_smaller_than_asked_for_says_so() {
+    let server = Server::start(&[]);
+    execute(&server, &["CREATE TABLE t AS SELECT i FROM generate_series(1, 300) s(i)"]);
+
+    let sample = inspect(&server, json!({"target": "t", "detail": "sample", "limit": 200}));
+
+    assert_eq!(sample["tables"][0]["sample"].as_array().unwrap().len(), 100);
+    assert!(sample["warnings"][0].as_str().unwrap().contains("100 was used"), "{sample}");
+}

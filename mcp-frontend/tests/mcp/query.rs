@@ -98,3 +98,21 @@ fn ten_million_rows_take_less_than_100_megabytes_and_their_end_is_said_to_be_mis
     let peak = peak_memory(server.pid());
     assert!(peak < 100_000_000, "{peak} bytes");
 }
+
+#[test]
+fn a_cut_answer_says_of_how_many_rows_and_a_limit_that_is_too_high_is_told() {
+    let server = Server::start(&[]);
+
+    let cut = server.call("query", json!({"sql": "SELECT i FROM generate_series(1, 3376) s(i)"}));
+    let next = server.call("query", json!({"cursor": cut.structured()["cursor"]}));
+    let whole = server.call("query", json!({"sql": "SELECT 1"}));
+    let most = server.call("query", json!({"sql": "SELECT 1", "max_rows": 60_000}));
+
+    for answer in [&cut, &next] {
+        let answer = answer.structured();
+        assert_eq!((&answer["row_count"], &answer["total_rows"]), (&json!(200), &json!(3376)));
+    }
+    assert_eq!(whole.structured().get("total_rows"), None);
+    let told = most.structured()["warnings"][0].as_str().unwrap_or_default().to_owned();
+    assert!(told.contains("60000") && told.contains("10000"), "{told}");
+}

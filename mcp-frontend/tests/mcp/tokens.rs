@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::wire::Wire;
 
 /// Of the eight tools, with all their schemas.
-const MOST_TOKENS: usize = 2_500;
+const MOST_TOKENS: usize = 3_500;
 /// Claude Code cuts longer descriptions and instructions.
 const MOST_CHARACTERS: usize = 2_048;
 
@@ -16,7 +16,7 @@ fn listed(arguments: &[&str]) -> (Value, Value) {
 }
 
 #[test]
-fn eight_tools_cost_less_than_2500_tokens() {
+fn eight_tools_cost_less_than_3500_tokens() {
     let (hello, tools) = listed(&[]);
     let tokens = tiktoken_rs::o200k_base_singleton();
     let count = |value: &Value| tokens.encode_ordinary(&value.to_string()).len();

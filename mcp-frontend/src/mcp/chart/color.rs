@@ -34,7 +34,10 @@ pub(super) const MOST_SERIES: usize = SERIES.len();
 
 /// Colors of a caller's choice.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "`colors` is a list like [\"#0072b2\"], or an object of them by series")]
+#[serde(
+    untagged,
+    expecting = "`options.colors` is a list like [\"#0072b2\"], or an object of them by series"
+)]
 pub(crate) enum Colors {
     InOrder(Vec<Hex>),
     BySeries(BTreeMap<String, Hex>),

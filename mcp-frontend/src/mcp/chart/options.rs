@@ -46,7 +46,7 @@ pub(crate) enum Scale {
 
 /// What is written at points and bars.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "`labels` is true for values, false, or the name of a column")]
+#[serde(untagged, expecting = "`options.labels` is true for values, false, or the name of a column")]
 pub(crate) enum Labels {
     Values(bool),
     Column(String),
@@ -54,7 +54,7 @@ pub(crate) enum Labels {
 
 /// An end of a range.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "a range is of two numbers, or of two dates like \"2024-01-31\"")]
+#[serde(untagged, expecting = "`options.x_range` is of two numbers, or of two dates like \"2024-01-31\"")]
 pub(crate) enum Bound {
     Number(Number),
     Time(String),
@@ -182,7 +182,29 @@ impl Options {
 pub(crate) fn schema() -> Value {
     serde_json::json!({
         "type": "object",
-        "description": "title, format png|svg, width, height, bins, orientation vertical|horizontal, stacked, x_range [min,max], y_range, y_scale linear|log, x_as_category, labels true|column, legend, colors [\"#hex\"]|{series:\"#hex\"}"
+        "properties": {
+            "title": {"type": "string"},
+            "format": {"type": "string", "enum": ["png", "svg"], "default": "png"},
+            "width": {"type": "integer", "minimum": 0, "default": 960},
+            "height": {"type": "integer", "minimum": 0, "default": 600},
+            "bins": {"type": "integer", "minimum": 0},
+            "orientation": {"type": "string", "enum": ["vertical", "horizontal"]},
+            "stacked": {"type": "boolean"},
+            "x_range": {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "string"}]}, "minItems": 2, "maxItems": 2, "description": "[min, max], numbers or dates"},
+            "y_range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            "y_scale": {"type": "string", "enum": ["linear", "log"]},
+            "x_as_category": {"type": "boolean"},
+            "labels": {"anyOf": [{"type": "boolean"}, {"type": "string"}], "description": "true (values), or a column"},
+            "legend": {"type": "boolean"},
+            "colors": {
+                "anyOf": [
+                    {"type": "array", "items": {"type": "string"}},
+                    {"type": "object", "additionalProperties": {"type": "string"}}
+                ],
+                "description": "[\"#0072b2\"], or by series"
+            }
+        },
+        "additionalProperties": false
     })
 }
 

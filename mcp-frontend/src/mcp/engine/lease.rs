@@ -110,8 +110,9 @@ impl Lease {
         self.session_mut().clean = false;
     }
 
-    /// The session was lost: says so to whoever minds hyperd.
+    /// The session was lost: says so to whoever minds hyperd. What was used just now may have been lost with it.
     pub(crate) fn report_lost(&self) {
+        self.engine.doubt_parked();
         self.session().hold.report_lost();
     }
 
@@ -171,6 +172,7 @@ impl Drop for Lease {
 async fn end(mut session: Session, engine: &Arc<Engine>, is_told: bool) -> Result<Finished, Failure> {
     if session.client.is_closed() {
         session.hold.report_lost();
+        engine.doubt_parked();
         return Ok(Finished::default());
     }
     session.client.settle().await?;
@@ -197,6 +199,7 @@ async fn end(mut session: Session, engine: &Arc<Engine>, is_told: bool) -> Resul
             run: session.run,
             search_path: session.search_path,
             since: Instant::now(),
+            is_doubted: false,
         });
     } else {
         let_go(&mut session.client).await?;

@@ -23,8 +23,21 @@ pub(super) struct Local {
 struct Opened {
     by: Run,
     /// Has it open all the time. hyperd closes a database when its last session leaves, and to open one again takes it
-    /// up to 20 ms a table.
+    /// up to 20 ms a table. It also tells one hyperd from the next: a daemon that has replaced a killed one at the same
+    /// endpoint may not have said so yet, but this session ended with the killed one. None once it was closed in good
+    /// order, with which nothing was lost.
     anchor: Option<Client>,
+}
+
+impl Opened {
+    /// Whether the hyperd that has opened it is this run, and still the same process.
+    async fn is_of(&mut self, run: &Run) -> bool {
+        self.by == *run
+            && match &mut self.anchor {
+                Some(anchor) => anchor.settle().await.is_ok() && !anchor.is_closed(),
+                None => true,
+            }
+    }
 }
 
 impl Local {
@@ -46,14 +59,19 @@ impl Local {
         let attach = format!("ATTACH DATABASE {} AS {LOCAL}", quoted(path));
         let create = format!("CREATE DATABASE IF NOT EXISTS {}", quoted(path));
         let mut opened = self.opened.lock().await;
-        if opened.as_ref().is_none_or(|opened| opened.by != *run) {
+        let is_open = match opened.as_mut() {
+            Some(opened) => opened.is_of(run).await,
+            None => false,
+        };
+        if !is_open {
             let mut anchor = another().await?;
             let kept = self.open(&mut anchor, &create, &attach, opened.is_some()).await?;
             *opened = Some(Opened { by: run.clone(), anchor: Some(anchor) });
             if let Some(kept) = kept {
                 *self.notice() = Some(format!(
                     "hyperd had ended and was started again. The scratch database `local` is as hyperd had last written \
-                     it, with {kept} tables: what was done there since is lost, and has to be done again."
+                     it, with {kept} tables: what was done there since is lost, and has to be done again. Other databases \
+                     are as they last were `on_disk`; rows behind a cursor are still kept."
                 ));
             }
         }

@@ -66,6 +66,8 @@ struct Idle {
     run: Run,
     search_path: String,
     since: Instant,
+    /// Another one was lost since.
+    is_doubted: bool,
 }
 
 /// What a call wants of its session.
@@ -242,13 +244,21 @@ impl Engine {
         let another = async || self.throwaway().await.map(|(client, _run)| client);
         self.local.attach(&mut client, &run, another).await?;
         client.execute(&format!("SET schema_search_path = {}", literal(LOCAL))).await?;
-        Ok((Idle { client, run, search_path: LOCAL.to_owned(), since: Instant::now() }, hold))
+        Ok((
+            Idle { client, run, search_path: LOCAL.to_owned(), since: Instant::now(), is_doubted: false },
+            hold,
+        ))
     }
 
     /// Closes the sessions that nobody uses.
     async fn let_go(&self) {
         drop(std::mem::take(&mut *self.lock()));
         self.local.close().await;
+    }
+
+    /// Parked sessions are asked before they are used: the system closes those of a hyperd that ended one by one.
+    pub(crate) fn doubt_parked(&self) {
+        self.lock().iter_mut().for_each(|idle| idle.is_doubted = true);
     }
 
     fn take(&self) -> Option<Idle> {
@@ -280,7 +290,7 @@ async fn leave_when_told(engine: Weak<Engine>) {
 
 /// Whether a parked session can be used: it was just used, or answers. That its hyperd is gone is seen without asking.
 async fn is_alive(idle: &mut Idle) -> bool {
-    let alive = match idle.since.elapsed() < FRESH {
+    let alive = match idle.since.elapsed() < FRESH && !idle.is_doubted {
         true => idle.client.settle().await,
         false => idle.client.ping(PING).await,
     };

@@ -35,14 +35,35 @@ pub(crate) use meter::Meter;
 use relation::describe;
 pub(crate) use relation::{Prepared, Relation};
 
-/// What a tool's `inputs` argument is, in JSON Schema.
+/// What describes one input: [`Input`]'s fields.
+pub(crate) fn input_properties() -> Value {
+    let one_or_more = json!([{"type": "string"}, {"type": "array", "items": {"type": "string"}}]);
+    json!({
+        "path": {"anyOf": one_or_more, "description": "A file, or several: /dir/*.csv"},
+        "data": {"description": "CSV or JSON as text, or an array of objects"},
+        "format": {"type": "string", "enum": ["csv", "json", "jsonl", "parquet", "arrow", "iceberg", "hyper"]},
+        "schema": {"type": "object", "description": "Types by column: {\"zip\": \"text\"}", "additionalProperties": {"type": "string"}},
+        "json_path": {"type": "string", "description": "Like data.items"},
+        "from_table": {"type": "string", "description": "Of a .hyper file"},
+        "delimiter": {"type": "string"},
+        "header": {"type": "boolean"},
+        "quote": {"type": "string"},
+        "escape": {"type": "string"},
+        "encoding": {"type": "string"},
+        "null": {"anyOf": one_or_more, "description": "Text that means NULL"}
+    })
+}
+
+/// The schema of tables that are there for one call, by name.
 pub(crate) fn inputs_schema() -> Value {
     json!({
         "type": "object",
-        "description": "Tables for this call, by name: {path | data, format?, schema?: {column: type}, json_path?, \
-            from_table? (.hyper), delimiter?, header?, quote?, encoding?, null?}. Formats: csv, json, parquet, arrow, \
-            iceberg, hyper. `data`: CSV, JSON, or an array of objects",
-        "additionalProperties": {"type": "object"}
+        "description": "Tables for this call, by name: {\"t\": {\"path\": \"/data/t.csv\"}}",
+        "additionalProperties": {
+            "type": "object",
+            "properties": input_properties(),
+            "additionalProperties": false
+        }
     })
 }
 

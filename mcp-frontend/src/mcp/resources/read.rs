@@ -173,7 +173,7 @@ async fn result(state: &State, name: &str) -> Result<Value, Unread> {
         "columns": paged.head.json(),
         "rows": paged.page.json()?,
         "row_count": paged.page.rows,
-        "truncated": paged.next.is_some() || paged.cut,
+        "truncated": paged.next.is_some() || paged.cut.is_some(),
     });
     if let Some(next) = paged.next {
         shown["cursor"] = next.into();

@@ -32,6 +32,8 @@ pub(crate) struct Parking(Mutex<VecDeque<(String, Instant, Arc<Parked>)>>);
 #[derive(Debug)]
 pub(crate) struct Parked {
     pub(crate) head: Head,
+    /// Rows that were answered before those that are kept.
+    before: u64,
     file: Mutex<File>,
     state: watch::Receiver<Filled>,
 }
@@ -40,6 +42,7 @@ pub(crate) struct Parked {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Filled {
     bytes: u64,
+    rows: u64,
     end: Option<End>,
 }
 
@@ -50,12 +53,32 @@ pub(crate) enum End {
     Complete,
     /// There are more than are kept.
     Cut,
+    /// The session was lost while they came.
+    Lost,
+}
+
+impl End {
+    /// What a reader of the last row should know; nothing if it is the last of the result.
+    pub(crate) fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Complete => None,
+            Self::Cut => Some(
+                "This is the end of what was kept, not of the result: at most 16 MiB are, and what comes within 5 s. \
+                 Next: aggregate or filter more, or `export` all of it.",
+            ),
+            Self::Lost => Some(
+                "This is the end of what had come when the connection to hyperd was lost, not of the result. Next: run the \
+                 query again.",
+            ),
+        }
+    }
 }
 
 /// Fills a file. Dropped before its end, the result is cut there.
 pub(crate) struct Filling {
     file: BufWriter<File>,
     bytes: u64,
+    rows: u64,
     state: watch::Sender<Filled>,
 }
 
@@ -120,18 +143,27 @@ pub(crate) struct Paged {
     pub(crate) page: Page,
     /// Where the next rows are.
     pub(crate) next: Option<String>,
-    /// Whether the result has more rows than were kept, and this is the end of these.
-    pub(crate) cut: bool,
+    /// Why the result has more rows than were kept, if this is the end of these.
+    pub(crate) cut: Option<End>,
+    /// Of the whole result, if that is known.
+    pub(crate) total: Option<u64>,
 }
 
 impl Parked {
-    /// A file in `folder`, without a name, and what fills it.
-    pub(crate) fn begin(head: Head, folder: &Path) -> std::io::Result<(Arc<Self>, Filling)> {
+    /// A file in `folder`, without a name, and what fills it with the rows after the first `before`.
+    pub(crate) fn begin(head: Head, before: u64, folder: &Path) -> std::io::Result<(Arc<Self>, Filling)> {
         let file = tempfile::NamedTempFile::new_in(folder)?;
         let reader = file.reopen()?;
-        let (sender, state) = watch::channel(Filled { bytes: 0, end: None });
-        let parked = Self { head, file: Mutex::new(reader), state };
-        Ok((Arc::new(parked), Filling { file: BufWriter::new(file.into_file()), bytes: 0, state: sender }))
+        let (sender, state) = watch::channel(Filled { bytes: 0, rows: 0, end: None });
+        let parked = Self { head, before, file: Mutex::new(reader), state };
+        let file = BufWriter::new(file.into_file());
+        Ok((Arc::new(parked), Filling { file, bytes: 0, rows: 0, state: sender }))
+    }
+
+    /// How many rows the whole result has, if that is known.
+    pub(crate) fn total(&self) -> Option<u64> {
+        let filled = *self.state.borrow();
+        (filled.end == Some(End::Complete)).then_some(self.before + filled.rows)
     }
 
     async fn page(&self, name: &str, offset: u64, limits: Limits) -> Result<Paged, Failure> {
@@ -150,7 +182,8 @@ impl Parked {
             head: self.head.clone(),
             page,
             next: more.then(|| format!("{name}.{next}")),
-            cut: !more && filled.end != Some(End::Complete),
+            cut: (!more).then(|| filled.end.unwrap_or(End::Cut)).filter(|end| *end != End::Complete),
+            total: self.total(),
         })
     }
 
@@ -184,6 +217,7 @@ impl Filling {
             return false;
         }
         self.bytes += row.len() as u64 + 1;
+        self.rows += 1;
         true
     }
 
@@ -191,14 +225,14 @@ impl Filling {
     pub(crate) fn publish(&mut self) -> bool {
         let written = self.file.flush().is_ok();
         if written {
-            self.state.send_modify(|filled| filled.bytes = self.bytes);
+            self.state.send_modify(|filled| (filled.bytes, filled.rows) = (self.bytes, self.rows));
         }
         written
     }
 
     pub(crate) fn end(mut self, end: End) {
         let end = if self.publish() { end } else { return };
-        self.state.send_modify(|filled| *filled = Filled { bytes: self.bytes, end: Some(end) });
+        self.state.send_modify(|filled| filled.end = Some(end));
     }
 
     fn write(&mut self, row: &[u8]) -> std::io::Result<()> {
@@ -218,7 +252,7 @@ mod tests {
 
     fn parked() -> (Parking, String, Filling) {
         let folder = tempfile::tempdir().unwrap();
-        let (parked, filling) = Parked::begin(Head::default(), folder.path()).unwrap();
+        let (parked, filling) = Parked::begin(Head::default(), 3, folder.path()).unwrap();
         let parking = Parking::default();
         let name = parking.keep(parked);
         (parking, name, filling)
@@ -233,7 +267,7 @@ mod tests {
 
         let page = parking.page(&format!("{name}.0"), Limits::DEFAULT).await.unwrap();
 
-        assert_eq!((page.page.rows, page.next, page.cut), (1, None, true));
+        assert_eq!((page.page.rows, page.next, page.cut, page.total), (1, None, Some(End::Cut), None));
     }
 
     #[tokio::test]
@@ -244,6 +278,6 @@ mod tests {
 
         let page = parking.page(&format!("{name}.0"), Limits::DEFAULT).await.unwrap();
 
-        assert_eq!((page.page.rows, page.next, page.cut), (1, None, false));
+        assert_eq!((page.page.rows, page.next, page.cut, page.total), (1, None, None, Some(4)));
     }
 }

@@ -16,16 +16,14 @@ const TIMESTAMPTZ: u32 = 1184;
 
 /// Integers beyond this are not the same as doubles, which is what most readers of JSON make of numbers.
 const EXACT_INTEGER: u64 = 1 << 53;
-/// A double keeps so many decimal digits, whichever they are (IEEE 754).
-const EXACT_DIGITS: usize = 15;
 
-/// Appends a value, given in Hyper's text format. Numbers that a double cannot hold exactly are strings, as are NaN and the
-/// infinities; times are ISO 8601, bytes Base64, arrays arrays.
+/// Appends a value, given in Hyper's text format. Numbers that a reader of doubles would change are strings, as are NaN and
+/// the infinities; numerics have no zeros at their end that say nothing; times are ISO 8601, bytes Base64, arrays arrays.
 pub(crate) fn put_value(field: Option<&str>, type_oid: u32, out: &mut Vec<u8>) {
     let Some(text) = field else { return out.extend_from_slice(b"null") };
     match (type_oid, Shape::of(type_oid)) {
         (BIGINT, _) if !is_exact_integer(text) => put_string(text, out),
-        (NUMERIC, _) if !is_exact_decimal(text) => put_string(text, out),
+        (NUMERIC, _) => put_decimal(text, out),
         (BYTEA, _) => put_bytes(text, out),
         (TIMESTAMP, _) => put_string(&iso(text), out),
         (TIMESTAMPTZ, _) => put_string(&iso_with_zone(text), out),
@@ -81,9 +79,24 @@ fn is_exact_integer(text: &str) -> bool {
     text.parse::<i64>().is_ok_and(|value| value.unsigned_abs() <= EXACT_INTEGER)
 }
 
-fn is_exact_decimal(text: &str) -> bool {
-    let digits = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
-    digits <= EXACT_DIGITS
+/// A decimal number without idle zeros: as a number if a reader who makes a double of it and writes that again, in as few
+/// digits as it takes, gets the same decimal; else as a string.
+fn put_decimal(text: &str, out: &mut Vec<u8>) {
+    let short = match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.'),
+        false => text,
+    };
+    let short = if short == "-0" { "0" } else { short };
+    let is_exact = match short.contains('.') {
+        // Never an exponent: Rust writes doubles out.
+        true => short.parse::<f64>().is_ok_and(|double| double.to_string() == short),
+        false => is_exact_integer(short),
+    };
+    if is_exact && is_number(short) {
+        out.extend_from_slice(short.as_bytes())
+    } else {
+        put_string(short, out)
+    }
 }
 
 /// `\x00ff` as Base64.
@@ -159,9 +172,19 @@ mod tests {
 
     #[test]
     fn decimals_keep_every_digit() {
-        assert_eq!(json("0.100", NUMERIC), "0.100");
-        assert_eq!(json("-123456789012345.6", NUMERIC), "\"-123456789012345.6\"");
+        assert_eq!(json("-123456789012345.6", NUMERIC), "-123456789012345.6");
+        assert_eq!(json("-1234567890123456.7", NUMERIC), "\"-1234567890123456.7\"");
         assert_eq!(json("0.000000000000001234", NUMERIC), "0.000000000000001234");
+        assert_eq!(json("0.10000000000000001", NUMERIC), "\"0.10000000000000001\"");
+    }
+
+    #[test]
+    fn decimals_have_no_idle_zeros() {
+        assert_eq!(json("9.52300000000000000000", NUMERIC), "9.523");
+        assert_eq!(json("100.00", NUMERIC), "100");
+        assert_eq!(json("-0.00", NUMERIC), "0");
+        assert_eq!(json("100", NUMERIC), "100");
+        assert_eq!(json("12345678901234567890.10", NUMERIC), "\"12345678901234567890.1\"");
     }
 
     #[test]

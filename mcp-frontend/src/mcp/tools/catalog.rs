@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Definition, Hints, operations, refused_read_only};
+use super::{Definition, Hints, operations};
 use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, NOTES, QUERIES, Row, Statement, Written};
 use crate::mcp::call::Call;
@@ -28,8 +28,11 @@ const LOADED: [&str; 5] = ["load_tool", "load_params", "row_count", "loaded_at",
 /// Hyper's own clock, without its zone.
 const NOW: &str = "(now() AT TIME ZONE 'UTC')";
 
+/// What it does.
+pub(super) const OPS: &[&str] =
+    &["save_query", "get_query", "delete_query", "set_metadata", "get_metadata", "delete_metadata", "list"];
 /// What a read-only server has of it.
-const READ_OPS: &[&str] = &["list", "get_query", "get_metadata"];
+pub(super) const READ_OPS: &[&str] = &["list", "get_query", "get_metadata"];
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
@@ -88,15 +91,7 @@ pub(super) fn definition(read_only: bool) -> Definition {
              from; changes the given fields, \"\" empties one), get_metadata, delete_metadata (by table). list: both, \
              texts cut. Queries are kept in `database` (default: persistent, or local without it), notes beside their \
              table.",
-            &[
-                "save_query",
-                "get_query",
-                "delete_query",
-                "set_metadata",
-                "get_metadata",
-                "delete_metadata",
-                "list",
-            ],
+            OPS,
             Hints::Changes,
         )
     };
@@ -128,9 +123,6 @@ pub(super) async fn run(
     arguments: Arguments,
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
-    if state.options.read_only && arguments.writes() {
-        return Err(refused_read_only("catalog", READ_OPS));
-    }
     let find = |database: Option<String>| Catalog::find(state, database, call);
     match arguments {
         Arguments::SaveQuery { name, sql, description, overwrite, database } => {
@@ -154,12 +146,6 @@ pub(super) async fn run(
         Arguments::DeleteMetadata { table, database } => find(database)?.delete_metadata(&table).await,
         Arguments::GetMetadata { table, database } => find(database)?.get_metadata(&table).await,
         Arguments::List { database } => find(database)?.list().await,
-    }
-}
-
-impl Arguments {
-    fn writes(&self) -> bool {
-        !matches!(self, Self::GetQuery { .. } | Self::GetMetadata { .. } | Self::List { .. })
     }
 }
 

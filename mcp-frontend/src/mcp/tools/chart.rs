@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::arguments::Seconds;
+use super::arguments::{Seconds, seconds_schema};
 use super::{Definition, Hints};
 use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
@@ -60,14 +60,14 @@ pub(super) fn definition() -> Definition {
                 "sql": {"type": "string"},
                 "kind": {"type": "string", "enum": ["bar", "line", "scatter", "histogram"]},
                 "x": {"type": "string", "description": "Column"},
-                "y": {"type": "array", "items": {"type": "string"}},
+                "y": {"type": "array", "items": {"type": "string"}, "description": "Columns"},
                 "series": {"type": "string"},
-                "inputs": {"type": "object", "description": "As in `query`: {name: {path|data}}", "additionalProperties": {"type": "object"}},
+                "inputs": files::inputs_schema(),
                 "database": {"type": "string"},
                 "options": chart::schema(),
                 "path": {"type": "string"},
                 "overwrite": {"type": "boolean", "default": false},
-                "timeout_s": {"type": "number"}
+                "timeout_s": seconds_schema()
             },
             "required": ["sql", "kind"],
             "additionalProperties": false

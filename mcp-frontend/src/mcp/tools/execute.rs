@@ -6,7 +6,7 @@ use hyperwire_tokio::core::wire::TransactionStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::arguments::Seconds;
+use super::arguments::{Seconds, seconds_schema};
 use super::query::elapsed_ms;
 use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
@@ -25,17 +25,9 @@ const LONGEST_VALUE: usize = 1_000;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Arguments {
-    sql: Statements,
+    sql: Vec<String>,
     database: Option<String>,
     timeout_s: Option<Seconds>,
-}
-
-/// One, or several that run in order.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Statements {
-    One(String),
-    Several(Vec<String>),
 }
 
 pub(super) fn definition() -> Definition {
@@ -53,7 +45,7 @@ pub(super) fn definition() -> Definition {
             "properties": {
                 "sql": {"type": "array", "items": {"type": "string"}},
                 "database": {"type": "string", "description": "Alias"},
-                "timeout_s": {"type": "number"}
+                "timeout_s": seconds_schema()
             },
             "required": ["sql"],
             "additionalProperties": false
@@ -76,10 +68,7 @@ pub(super) async fn run(
     arguments: Arguments,
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
-    let statements = match arguments.sql {
-        Statements::One(sql) => vec![sql],
-        Statements::Several(all) => all,
-    };
+    let statements = arguments.sql;
     if statements.is_empty() {
         return Err(Failure::new("`sql` holds no statement. Nothing was run."));
     }
@@ -99,6 +88,8 @@ async fn execute(
     let mut lease = state.engine.lease(needs, call).await?;
     // Temporary tables and settings are the caller's, and end with the call.
     lease.soil();
+    // What was done before a statement fails, or before the call is stopped, is done.
+    let _told = state.changes.tell_later(Change::Tables(None));
     let mut done = Vec::new();
     for (index, sql) in statements.iter().enumerate() {
         call.progress.doing(format!("statement {} of {}", index + 1, statements.len()));
@@ -122,7 +113,6 @@ async fn execute(
             }
         }
     }
-    state.changes.tell(Change::Tables(None));
     if lease.transaction_status() != TransactionStatus::Idle {
         return Err(Failure::new(
             "All statements were run, but the last of them left a transaction open, which is rolled back now: no rows that \

@@ -53,7 +53,7 @@ pub(super) fn definition() -> Definition {
             "properties": {
                 "id": {"type": "string"},
                 "action": {"type": "string", "enum": ["wait", "status", "cancel"], "default": "wait"},
-                "wait_s": {"type": "number", "default": 30}
+                "wait_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86_400, "default": 30}
             },
             "additionalProperties": false
         }),

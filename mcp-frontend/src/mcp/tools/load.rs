@@ -8,13 +8,13 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::arguments::Seconds;
+use super::arguments::{Seconds, seconds_schema};
 use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
 use crate::mcp::failure::Failure;
-use crate::mcp::files::{Input, Meter, Mode, Order, load};
+use crate::mcp::files::{Input, Meter, Mode, Order, input_properties, load};
 use crate::mcp::state::State;
 
 /// Sources of a call that are loaded at once. Each has a session; hyperd uses all cores for each.
@@ -48,11 +48,12 @@ impl TryFrom<Map<String, Value>> for Source {
     fn try_from(mut source: Map<String, Value>) -> Result<Self, String> {
         let mut text = |name: &str| match source.remove(name) {
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(format!("`{name}` of a source is a string, not {other}")),
+            Some(_) => Err(format!("`{name}` of a source is a string")),
             None => Ok(None),
         };
         let table = text("table")?.filter(|table| !table.is_empty());
-        let table = table.ok_or("a source needs `table`, the name of the table that it goes into")?;
+        let table =
+            table.ok_or("`sources` need a `table` each, the name of the table that the source goes into")?;
         let sql = text("sql")?;
         let input: Input =
             serde_json::from_value(Value::Object(source)).map_err(|error| error.to_string())?;
@@ -77,23 +78,15 @@ pub(super) fn definition() -> Definition {
                     "type": "array",
                     "items": {
                         "type": "object",
-                        "description": "Besides, CSV: delimiter, header, quote, encoding, null (text that means NULL); .hyper: from_table",
-                        "properties": {
-                            "table": {"type": "string"},
-                            "path": {"type": "string", "description": "A file, or several: /dir/*.csv"},
-                            "data": {"description": "CSV, JSON, or objects"},
-                            "sql": {"type": "string", "description": "SELECT"},
-                            "format": {"type": "string", "enum": ["csv", "json", "jsonl", "parquet", "arrow", "iceberg", "hyper"]},
-                            "schema": {"type": "object", "description": "{\"zip\": \"text\"}"},
-                            "json_path": {"type": "string", "description": "data.items"}
-                        },
-                        "required": ["table"]
+                        "properties": source_properties(),
+                        "required": ["table"],
+                        "additionalProperties": false
                     }
                 },
                 "mode": {"type": "string", "enum": ["create", "replace", "append", "merge"], "default": "create", "description": "create fails if the table exists; merge updates rows with the same `key`, inserts the rest"},
                 "key": {"type": "array", "items": {"type": "string"}},
                 "database": {"type": "string", "description": "Alias"},
-                "timeout_s": {"type": "number"}
+                "timeout_s": seconds_schema()
             },
             "required": ["sources"],
             "additionalProperties": false
@@ -109,6 +102,14 @@ pub(super) fn definition() -> Definition {
             "required": ["tables", "elapsed_ms"]
         })),
     }
+}
+
+/// Besides a table, a source has what an input has, or `sql`.
+fn source_properties() -> Value {
+    let mut properties = input_properties();
+    properties["table"] = json!({"type": "string"});
+    properties["sql"] = json!({"type": "string", "description": "A SELECT, instead of path or data"});
+    properties
 }
 
 pub(super) async fn run(

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Definition, Hints, operations, refused_read_only};
+use super::{Definition, Hints, operations};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
@@ -20,8 +20,10 @@ use store::{ANSWERED, LISTED, Memory};
 const LONGEST_NAME: usize = 512;
 /// The longest value that is taken, in bytes.
 const LONGEST_VALUE: usize = 8 << 20;
+/// What it does.
+pub(super) const OPS: &[&str] = &["set", "get", "list", "list_stores", "delete", "pop", "clear", "size"];
 /// What a read-only server has of it.
-const READ_OPS: &[&str] = &["get", "list", "list_stores", "size"];
+pub(super) const READ_OPS: &[&str] = &["get", "list", "list_stores", "size"];
 
 #[derive(Debug, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
@@ -84,10 +86,10 @@ impl TryFrom<String> for Name {
 
     fn try_from(name: String) -> Result<Self, String> {
         match name.len() {
-            0 => Err("a store and a key have a name".to_owned()),
+            0 => Err("`store`, `key` and the keys of `entries` must not be empty".to_owned()),
             1..=LONGEST_NAME if !name.contains('\0') => Ok(Self(name)),
             length => Err(format!(
-                "names of stores and keys have at most {LONGEST_NAME} bytes and no NUL, and this one has {length}"
+                "`store`, `key` and the keys of `entries` have at most {LONGEST_NAME} bytes and no NUL; this one has {length} bytes"
             )),
         }
     }
@@ -108,7 +110,7 @@ pub(super) fn definition(read_only: bool) -> Definition {
              store), list (keys; with values if `values`), list_stores; for more, pass `after`. pop: take `key`, or the \
              first one; nobody else gets it. Kept in `database` (default: persistent, or local without it), table \
              _hyperdb_kv_store(store_name, key, value).",
-            &["set", "get", "list", "list_stores", "delete", "pop", "clear", "size"],
+            OPS,
             Hints::Changes,
         )
     };
@@ -146,9 +148,6 @@ pub(super) async fn run(
     arguments: Arguments,
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
-    if state.options.read_only && arguments.writes() {
-        return Err(refused_read_only("memory", READ_OPS));
-    }
     match arguments {
         Arguments::Set { store, key, value, value_path, entries, overwrite, database } => {
             let entries = match (key, value, value_path, entries) {
@@ -184,12 +183,6 @@ pub(super) async fn run(
         }
         Arguments::Clear { store, database } => Memory::find(state, database, call)?.clear(&store).await,
         Arguments::Size { store, database } => Memory::find(state, database, call)?.size(&store).await,
-    }
-}
-
-impl Arguments {
-    fn writes(&self) -> bool {
-        matches!(self, Self::Set { .. } | Self::Delete { .. } | Self::Pop { .. } | Self::Clear { .. })
     }
 }
 

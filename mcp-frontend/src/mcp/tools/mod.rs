@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use self::arguments::{Fitted, fit, parse};
 use super::answer::Answer;
 use super::call::Call;
 use super::failure::Failure;
@@ -55,12 +56,21 @@ fn operations(ops: &[&str], mut properties: Value) -> Value {
     json!({"type": "object", "properties": properties, "required": ["op"], "additionalProperties": false})
 }
 
-/// What a read-only server says to an operation that it does not have.
-fn refused_read_only(tool: &str, ops: &[&str]) -> Failure {
-    Failure::new(format!(
+/// What a read-only server says to an operation that only others have.
+fn check_operation(read_only: bool, tool: &str, arguments: &Map<String, Value>) -> Result<(), Failure> {
+    let (all, reading) = match tool {
+        "memory" => (memory::OPS, memory::READ_OPS),
+        "catalog" => (catalog::OPS, catalog::READ_OPS),
+        _ => return Ok(()),
+    };
+    let asked = arguments.get("op").and_then(Value::as_str).unwrap_or_default();
+    if !read_only || !all.contains(&asked) || reading.contains(&asked) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
         "This server is read-only: nothing was changed. `{tool}` has {} here.",
-        ops.join(", ")
-    ))
+        reading.join(", ")
+    )))
 }
 
 /// The tools that this server has, always in the same order.
@@ -102,9 +112,14 @@ pub(crate) async fn run(
     call: Arc<Call>,
 ) -> Result<Answer, Failure> {
     let said = Said::of(&arguments);
-    let outcome = match run_one(&state, name, arguments, &call).await {
+    let Some(definition) = state.tools.iter().find(|tool| tool.name == name) else {
+        return Err(Failure::new(format!("There is no tool {name}.")));
+    };
+    check_operation(state.options.read_only, name, &arguments)?;
+    let (asked, warnings) = Asked::of(definition, arguments)?;
+    let outcome = match run_one(&state, asked, &call).await {
         Err(failure) => Err(missing::explain(&state, failure, &said, &call).await),
-        answer => answer,
+        Ok(answer) => Ok(warnings.iter().fold(answer, |answer, warning| answer.with_warning(warning))),
     };
     match state.engine.notice() {
         Some(notice) => {
@@ -114,25 +129,57 @@ pub(crate) async fn run(
     }
 }
 
-async fn run_one(
-    state: &Arc<State>,
-    name: &str,
-    arguments: Map<String, Value>,
-    call: &Arc<Call>,
-) -> Result<Answer, Failure> {
+/// A call whose arguments are understood.
+enum Asked {
+    Query(Box<query::Arguments>),
+    Execute(execute::Arguments),
+    Inspect(inspect::Arguments),
+    Load(load::Arguments),
+    Export(Box<export::Arguments>),
+    Database(database::Arguments),
+    Chart(Box<chart::Arguments>),
+    Job(job::Arguments),
+    Memory(memory::Arguments),
+    Watch(watch::Arguments),
+    Catalog(Box<catalog::Arguments>),
+}
+
+impl Asked {
+    /// Understands the arguments of a call of this tool; with them comes what the caller should know of how they were taken.
+    fn of(definition: &Definition, arguments: Map<String, Value>) -> Result<(Self, Vec<String>), Failure> {
+        let Fitted { arguments, warnings } = fit(definition, arguments)?;
+        let name = definition.name;
+        let asked = match name {
+            "query" => Self::Query(parse(name, arguments)?),
+            "execute" => Self::Execute(parse(name, arguments)?),
+            "inspect" => Self::Inspect(parse(name, arguments)?),
+            "load" => Self::Load(parse(name, arguments)?),
+            "export" => Self::Export(parse(name, arguments)?),
+            "database" => Self::Database(parse(name, arguments)?),
+            "chart" => Self::Chart(parse(name, arguments)?),
+            "job" => Self::Job(parse(name, arguments)?),
+            "memory" => Self::Memory(parse(name, arguments)?),
+            "watch" => Self::Watch(parse(name, arguments)?),
+            "catalog" => Self::Catalog(parse(name, arguments)?),
+            _ => return Err(Failure::new(format!("There is no tool {name}."))),
+        };
+        Ok((asked, warnings))
+    }
+}
+
+async fn run_one(state: &Arc<State>, asked: Asked, call: &Arc<Call>) -> Result<Answer, Failure> {
     // Boxed one by one: the largest would else be moved and held for each of them.
-    match name {
-        "query" => Box::pin(query::run(state, arguments::parse(arguments)?, call)).await,
-        "execute" => Box::pin(execute::run(state, arguments::parse(arguments)?, call)).await,
-        "inspect" => Box::pin(inspect::run(state, arguments::parse(arguments)?, call)).await,
-        "load" => Box::pin(load::run(state, arguments::parse(arguments)?, call)).await,
-        "export" => Box::pin(export::run(state, arguments::parse(arguments)?, call)).await,
-        "database" => Box::pin(database::run(state, arguments::parse(arguments)?, call)).await,
-        "chart" => Box::pin(chart::run(state, arguments::parse(arguments)?, call)).await,
-        "job" => Box::pin(job::run(state, arguments::parse(arguments)?, call)).await,
-        "memory" => Box::pin(memory::run(state, arguments::parse(arguments)?, call)).await,
-        "watch" => Box::pin(watch::run(state, arguments::parse(arguments)?, call)).await,
-        "catalog" => Box::pin(catalog::run(state, arguments::parse(arguments)?, call)).await,
-        _ => Err(Failure::new(format!("There is no tool {name}."))),
+    match asked {
+        Asked::Query(asked) => Box::pin(query::run(state, *asked, call)).await,
+        Asked::Execute(asked) => Box::pin(execute::run(state, asked, call)).await,
+        Asked::Inspect(asked) => Box::pin(inspect::run(state, asked, call)).await,
+        Asked::Load(asked) => Box::pin(load::run(state, asked, call)).await,
+        Asked::Export(asked) => Box::pin(export::run(state, *asked, call)).await,
+        Asked::Database(asked) => Box::pin(database::run(state, asked, call)).await,
+        Asked::Chart(asked) => Box::pin(chart::run(state, *asked, call)).await,
+        Asked::Job(asked) => Box::pin(job::run(state, asked, call)).await,
+        Asked::Memory(asked) => Box::pin(memory::run(state, asked, call)).await,
+        Asked::Watch(asked) => Box::pin(watch::run(state, asked, call)).await,
+        Asked::Catalog(asked) => Box::pin(catalog::run(state, *asked, call)).await,
     }
 }

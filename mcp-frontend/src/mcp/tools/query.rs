@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Rows;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::arguments::Seconds;
+use super::arguments::{Seconds, seconds_schema};
 use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
@@ -24,6 +24,8 @@ use crate::mcp::state::State;
 
 /// How many rows are kept between two looks at the clock.
 const BATCH: u64 = 1000;
+/// How long the answer waits for the end of a result that does not fit it, so that it can say how many rows there are.
+const COUNTED_WITHIN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,13 +56,13 @@ pub(super) fn definition() -> Definition {
             "type": "object",
             "properties": {
                 "sql": {"type": "string"},
-                "params": {"type": "array", "description": "Values of $1, $2 ..., as text", "items": {"type": "string"}},
+                "params": {"type": "array", "description": "Values of $1, $2 ...: strings, numbers, booleans or null", "items": {}},
                 "inputs": inputs_schema(),
                 "database": {"type": "string", "description": "Alias"},
                 "max_rows": {"type": "integer", "default": 200, "minimum": 0, "maximum": 10000},
-                "max_bytes": {"type": "integer", "default": 24000, "maximum": 1000000},
+                "max_bytes": {"type": "integer", "default": 24000, "minimum": 1, "maximum": 1000000},
                 "cursor": {"type": "string"},
-                "timeout_s": {"type": "number"}
+                "timeout_s": seconds_schema()
             },
             "additionalProperties": false
         }),
@@ -77,6 +79,7 @@ pub(super) fn result_schema() -> Value {
             "rows": {"type": "array", "items": {"type": "array"}},
             "row_count": {"type": "integer"},
             "truncated": {"type": "boolean"},
+            "total_rows": {"type": "integer"},
             "cursor": {"type": "string"},
             "elapsed_ms": {"type": "number"},
             "warnings": {"type": "array", "items": {"type": "string"}}
@@ -95,7 +98,7 @@ pub(super) async fn run(
     match (arguments.sql, arguments.cursor) {
         (None, Some(cursor)) => call.bounded(limit, next_page(state, &cursor, limits, call)).await,
         (Some(sql), None) => {
-            let params = arguments.params.iter().map(parameter).collect::<Result<_, _>>()?;
+            let params = arguments.params.iter().enumerate().map(parameter).collect::<Result<_, _>>()?;
             let asked = Asked { sql, params, inputs: arguments.inputs, database: arguments.database, limits };
             call.bounded(limit, first_page(state, asked, call)).await
         }
@@ -114,18 +117,16 @@ struct Asked {
 
 async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call) -> Result<Answer, Failure> {
     let paged = state.parking.page(cursor, limits).await?;
-    let mut answer = shown(&paged.head, &paged.page, paged.next.is_some() || paged.cut, call.started)?;
+    let mut answer =
+        shown(&paged.head, &paged.page, paged.next.is_some() || paged.cut.is_some(), call.started)?;
+    if let Some(total) = paged.total {
+        answer.insert("total_rows".to_owned(), total.into());
+    }
     if let Some(next) = paged.next {
         answer.insert("cursor".to_owned(), next.into());
     }
-    if paged.cut {
-        answer.insert(
-            "warnings".to_owned(),
-            json!([
-                "This is the end of what was kept, not of the result: at most 16 MiB are, and what comes within 5 s. \
-                 Next: aggregate or filter more, or `export` all of it."
-            ]),
-        );
+    if let Some(why) = paged.cut.and_then(End::warning) {
+        answer.insert("warnings".to_owned(), json!([why]));
     }
     Ok(Answer::json(answer.into()))
 }
@@ -150,14 +151,17 @@ async fn first_page(state: &Arc<State>, asked: Asked, call: &Arc<Call>) -> Resul
 }
 
 /// A JSON value as the text of a parameter, whose type hyperd infers.
-fn parameter(value: &Value) -> Result<Option<String>, Failure> {
+fn parameter((index, value): (usize, &Value)) -> Result<Option<String>, Failure> {
     match value {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),
         Value::Bool(_) | Value::Number(_) => Ok(Some(value.to_string())),
-        Value::Array(_) | Value::Object(_) => Err(Failure::new(
-            "A parameter is text, a number, a boolean or null. Pass JSON as text and cast it: $1::json.",
-        )),
+        Value::Array(_) | Value::Object(_) => Err(Failure::new(format!(
+            "`params[{index}]` is a string, a number, a boolean or null, not {}. Nothing was run. Next: pass JSON as a \
+             string and cast it: ${}::json.",
+            if value.is_array() { "an array" } else { "an object" },
+            index + 1
+        ))),
     }
 }
 
@@ -194,6 +198,9 @@ async fn answered(
     let (head, left) = match fill(rows, &mut page, call).await {
         Ok(filled) => filled,
         Err(failure) => {
+            if failure.session_lost {
+                state.engine.doubt_parked();
+            }
             let _ = answer.send(Err(failure.clone()));
             return Err(failure);
         }
@@ -202,27 +209,40 @@ async fn answered(
         let _ = answer.send(shown(&head, &page, false, call.started).map(Value::Object));
         return Ok(());
     };
-    let kept = Parked::begin(head.clone(), state.engine.scratch.path());
+    let kept = Parked::begin(head.clone(), page.rows as u64, state.engine.scratch.path());
     let mut shown = shown(&head, &page, true, call.started);
-    let filling = match (kept, &mut shown) {
+    let (parked, filling) = match (kept, &mut shown) {
         (Ok((parked, filling)), Ok(shown)) => {
-            shown.insert("cursor".to_owned(), format!("{}.0", state.parking.keep(parked)).into());
-            Some(filling)
+            shown.insert("cursor".to_owned(), format!("{}.0", state.parking.keep(parked.clone())).into());
+            (parked, filling)
         }
         (Err(error), Ok(shown)) => {
             shown.insert(
                 "warnings".to_owned(),
                 json!([format!("The other rows could not be kept: {error}.")]),
             );
-            None
+            let _ = answer.send(Ok(Value::Object(std::mem::take(shown))));
+            return Ok(());
         }
-        _ => None,
+        (_, Err(failure)) => {
+            let failure = failure.clone();
+            let _ = answer.send(Err(failure.clone()));
+            return Err(failure);
+        }
     };
+    let keeping = keep(rows, &head, &row, filling);
+    tokio::pin!(keeping);
+    let soon = timeout(COUNTED_WITHIN, &mut keeping).await;
+    if let (Ok(shown), Some(total)) = (&mut shown, parked.total()) {
+        shown.insert("total_rows".to_owned(), total.into());
+    }
     let _ = answer.send(shown.map(Value::Object));
-    let Some(filling) = filling else { return Ok(()) };
+    if let Ok(kept) = soon {
+        return kept;
+    }
     // Dropped when time is up, it is cut there.
     tokio::select! {
-        kept = timeout(LONGEST, keep(rows, &head, &row, filling)) => kept.unwrap_or(Ok(())),
+        kept = timeout(LONGEST, keeping) => kept.unwrap_or(Ok(())),
         () = state.ending.cancelled() => Ok(()),
     }
 }
@@ -274,7 +294,7 @@ async fn keep(rows: &mut Rows<'_>, head: &Head, first: &[u8], mut filling: Filli
                 return Ok(());
             }
             Err(error) => {
-                filling.end(End::Cut);
+                filling.end(if error.is_session_lost() { End::Lost } else { End::Cut });
                 return Err(error.into());
             }
         }

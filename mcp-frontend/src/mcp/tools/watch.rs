@@ -123,6 +123,6 @@ async fn load_once(
         "database": target.database
     });
     let asked = asked.as_object().cloned().unwrap_or_default();
-    let answer = loading::run(state, arguments::parse(asked)?, call).await?;
+    let answer = loading::run(state, arguments::parse("watch", asked)?, call).await?;
     Ok(answer.structured.and_then(|answer| answer["tables"][0]["rows"].as_u64()))
 }

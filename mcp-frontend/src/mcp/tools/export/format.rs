@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::mcp::engine::literal;
 use crate::mcp::failure::Failure;
@@ -42,6 +43,21 @@ pub(super) struct Options {
 enum Codec {
     Snappy,
     Zstd,
+}
+
+/// The schema of [`Options`].
+pub(super) fn options_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "delimiter": {"type": "string"},
+            "header": {"type": "boolean"},
+            "null": {"type": "string"},
+            "codec": {"type": "string", "enum": ["snappy", "zstd"]},
+            "table": {"type": "string"}
+        },
+        "additionalProperties": false
+    })
 }
 
 impl Format {

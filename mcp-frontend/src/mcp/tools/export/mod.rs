@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use super::arguments::Seconds;
+use super::arguments::{Seconds, seconds_schema};
 use super::query::elapsed_ms;
 use super::{Definition, Hints};
 use crate::mcp::answer::{Answer, Link};
@@ -74,11 +74,11 @@ pub(super) fn definition() -> Definition {
                 "path": {"type": "string"},
                 "sql": {"type": "string"},
                 "table": {"type": "string"},
-                "format": {"type": "string"},
-                "options": {"type": "object"},
+                "format": {"type": "string", "enum": ["csv", "json", "jsonl", "parquet", "arrow", "arrow_stream", "iceberg", "hyper"]},
+                "options": format::options_schema(),
                 "overwrite": {"type": "boolean", "default": false},
                 "database": {"type": "string", "description": "Alias"},
-                "timeout_s": {"type": "number"}
+                "timeout_s": seconds_schema()
             },
             "required": ["path"],
             "additionalProperties": false

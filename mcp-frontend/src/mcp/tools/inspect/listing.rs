@@ -16,6 +16,8 @@ use crate::mcp::tables::{Column, Found, Table, columns_on, rows_on};
 
 /// Bytes of an answer's JSON, about 8,000 tokens: clients drop or hide what is much longer.
 pub(super) const MOST_BYTES: usize = 24_000;
+/// The most rows that a sample has.
+pub(super) const SAMPLED: usize = 100;
 /// Columns whose statistics are taken in one scan.
 pub(super) const COLUMNS_A_SCAN: usize = 40;
 
@@ -189,7 +191,7 @@ pub(super) async fn sample(
     limit: Option<usize>,
     room: usize,
 ) -> Result<(Value, Value), Failure> {
-    let limits = Limits::asked(Some(limit.unwrap_or(5).min(100)), Some(room.max(2_000)));
+    let limits = Limits::asked(Some(limit.unwrap_or(5).min(SAMPLED)), Some(room.max(2_000)));
     let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
     let sql = format!("SELECT {} FROM {from} LIMIT {}", names.join(", "), limits.rows);
     let explain = |error| Failure::of_statement(&error, &sql);

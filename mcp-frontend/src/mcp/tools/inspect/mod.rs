@@ -19,7 +19,7 @@ use crate::mcp::names::is_pattern;
 use crate::mcp::resources::GUIDE;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, all, find, near_tables, tables};
-use listing::{Asked, Detail};
+use listing::{Asked, Detail, SAMPLED};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +38,7 @@ pub(super) fn definition() -> Definition {
         description: "What there is. Without arguments, at once: databases, their first tables, engine, running calls, limits. \
             target: a table, a pattern with * or % (sales.*), a database alias, a data file's path, or hyper://sql (the guide \
             to Hyper's SQL). detail: names, \
-            columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; one scan).",
+            columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; of more than 100,000 rows distinct_about, an estimate).",
         hints: Hints::Reads,
         input: json!({
             "type": "object",
@@ -46,7 +46,7 @@ pub(super) fn definition() -> Definition {
                 "target": {"type": "string"},
                 "database": {"type": "string", "description": "Alias"},
                 "detail": {"type": "string", "enum": ["names", "columns", "sample", "stats"]},
-                "limit": {"type": "integer", "description": "Tables, or rows of a sample"},
+                "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "description": "Tables, or rows of a sample"},
                 "cursor": {"type": "string"}
             },
             "additionalProperties": false
@@ -78,12 +78,26 @@ pub(super) async fn run(
         (None, Some(alias)) => of_database(state, alias, call).await?,
         (Some(target), database) => match target_of(state, target, database.as_deref(), call).await? {
             Target::Tables(found) => found,
-            Target::File(path) => return file::describe(state, &path, detail, limit, call).await,
+            Target::File(path) => {
+                let described = file::describe(state, &path, detail, limit, call).await?;
+                return Ok(tell_of_limit(described, detail.unwrap_or(Detail::Sample), limit));
+            }
         },
     };
     let is_one = target.is_some() && found.len() == 1;
     let detail = detail.unwrap_or(if is_one { Detail::Columns } else { Detail::Names });
-    listing::list(state, found, Asked { detail, limit, cursor }, call).await
+    let listed = listing::list(state, found, Asked { detail, limit, cursor }, call).await?;
+    Ok(tell_of_limit(listed, detail, limit))
+}
+
+/// Says so where a sample has fewer rows than were asked for.
+fn tell_of_limit(answer: Answer, detail: Detail, limit: Option<usize>) -> Answer {
+    match limit {
+        Some(limit) if detail == Detail::Sample && limit > SAMPLED => answer.with_warning(&format!(
+            "`limit` was {limit}, and a sample has {SAMPLED} rows at most: {SAMPLED} was used."
+        )),
+        _ => answer,
+    }
 }
 
 enum Target {

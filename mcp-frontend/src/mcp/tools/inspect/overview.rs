@@ -1,33 +1,31 @@
 //! Everything at a glance, at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::mcp::answer::Answer;
 use crate::mcp::engine::databases::{Database, Mode};
-use crate::mcp::overview::{Seen, look};
+use crate::mcp::overview::{Look, Seen, look};
 use crate::mcp::result::Limits;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, Size};
 
-/// How long hyperd may take to say what there is now. The answer is promised within 50 ms.
-const WITHIN: Duration = Duration::from_millis(25);
 /// Tables that are named of each database.
 const NAMED: usize = 20;
 
 /// What there is: databases with their first tables, the engine, what runs, and what is allowed.
 pub(super) async fn overview(state: &Arc<State>) -> Answer {
-    let seen = look(state, WITHIN).await;
+    let look = look(state).await;
+    let seen = &look.seen;
     let databases: Vec<_> =
-        state.engine.databases.all().iter().map(|database| database_json(database, &seen)).collect();
+        state.engine.databases.all().iter().map(|database| database_json(database, seen)).collect();
     let options = &state.options;
     let allowed = state.paths.allowed();
     let folders = if allowed.is_empty() { json!("any") } else { json!(allowed) };
     let mut shown = json!({
         "databases": databases,
-        "engine": engine(state, &seen),
+        "engine": engine(state, &look),
         "running": running(state),
         "queued": state.engine.queued(),
         "jobs": state.jobs.all().iter().map(|job| super::super::job::status(job)).collect::<Vec<_>>(),
@@ -45,10 +43,10 @@ pub(super) async fn overview(state: &Arc<State>) -> Answer {
     Answer::json(shown)
 }
 
-fn engine(state: &State, seen: &Seen) -> Value {
+fn engine(state: &State, look: &Look) -> Value {
     let kind = if state.engine.is_private() { "private" } else { "shared" };
     let mut engine = json!({"hyperd": kind});
-    match &seen.version {
+    match &look.seen.version {
         Some(Ok(version)) => {
             engine["state"] = "ready".into();
             engine["version"] = version.as_str().into();
@@ -60,13 +58,23 @@ fn engine(state: &State, seen: &Seen) -> Value {
         None => {
             engine["state"] = "starting".into();
             engine["why"] =
-                "hyperd has not answered yet; what tables there are is not known. Calls wait for it.".into();
+                "hyperd has not answered yet, so its tables are not known. Calls wait for it.".into();
         }
     }
-    // What was asked for just now did not come in time: hyperd is busy, or gone.
-    if let Some(at) = seen.at
-        && at.elapsed() > WITHIN * 4
-    {
+    if look.is_fresh {
+        return engine;
+    }
+    // It did not answer in time.
+    if look.busy > 0 {
+        let (count, run) =
+            if look.busy == 1 { ("a", "statement runs") } else { ("several", "statements run") };
+        engine["state"] = "busy".into();
+        engine["why"] =
+            format!("hyperd has not said what there is now, while {count} {run}; see `running`.").into();
+    } else if look.seen.at.is_some() {
+        engine["why"] = "hyperd has not said within 2 s what there is now: this is what there was.".into();
+    }
+    if let Some(at) = look.seen.at {
         engine["seen_s_ago"] = json!(at.elapsed().as_secs_f64().round());
     }
     engine

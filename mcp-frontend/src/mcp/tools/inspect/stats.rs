@@ -9,6 +9,11 @@ use crate::mcp::tables::Column;
 
 /// Characters of the least and greatest text that are shown.
 const SHOWN: usize = 60;
+/// Distinct values are counted in a table of so many rows at most, and estimated in a larger one.
+const COUNTED: u64 = 100_000;
+/// The key of an estimate, and of a count.
+const ABOUT: &str = "distinct_about";
+const EXACT: &str = "distinct";
 
 /// What can be said of a column of some type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,7 @@ impl Kind {
     fn asked(self, column: &str) -> Vec<(&'static str, String)> {
         let mut asked = vec![("nulls", format!("count(*) - count({column})"))];
         if self != Self::Opaque {
-            asked.push(("distinct", format!("approx_count_distinct({column})")));
+            asked.push((ABOUT, format!("approx_count_distinct({column})")));
         }
         for least in ["min", "max"] {
             match self {
@@ -58,7 +63,8 @@ impl Kind {
     }
 }
 
-/// How many rows there are in what follows FROM, and of each column its nulls, about how many distinct values, least, greatest and mean.
+/// How many rows there are in what follows FROM, and of each column its nulls, how many distinct values, least, greatest and
+/// mean.
 pub(super) async fn stats(
     lease: &mut Lease,
     from: &str,
@@ -70,17 +76,49 @@ pub(super) async fn stats(
     let sql = format!("SELECT {} FROM {from}", [&["count(*)"], expressions.as_slice()].concat().join(", "));
     let mut values = row(lease, &sql).await?.into_iter();
     let rows = values.next().unwrap_or_default();
+    let counts = match rows.as_u64() {
+        Some(rows) if rows <= COUNTED => Some(distinct(lease, from, columns).await?),
+        _ => None,
+    };
+    let mut counts = counts.map(Vec::into_iter);
     let mut shown = Vec::new();
     for (column, asked) in columns.iter().zip(asked) {
         let mut about = Map::new();
         about.insert("name".to_owned(), json!(column.name));
         about.insert("type".to_owned(), json!(column.ty));
         for ((key, _), value) in asked.into_iter().zip(values.by_ref()) {
+            let (key, value) = match (key, &mut counts) {
+                (ABOUT, Some(counts)) => (EXACT, counts.next().unwrap_or_default()),
+                (ABOUT, None) => (ABOUT, at_most(&value, &rows, about.get("nulls"))),
+                _ => (key, value),
+            };
             about.insert(key.to_owned(), value);
         }
         shown.push(about.into());
     }
     Ok((rows, shown))
+}
+
+/// How many distinct values each column has of which that can be said.
+async fn distinct(lease: &mut Lease, from: &str, columns: &[Column]) -> Result<Vec<Value>, Failure> {
+    let counts: Vec<_> = columns
+        .iter()
+        .filter(|column| Kind::of(&column.ty) != Kind::Opaque)
+        .map(|column| format!("count(DISTINCT {})", quoted(&column.name)))
+        .collect();
+    if counts.is_empty() {
+        return Ok(counts.into_iter().map(Value::from).collect());
+    }
+    row(lease, &format!("SELECT {} FROM {from}", counts.join(", "))).await
+}
+
+/// An estimate, which may say more than there can be.
+fn at_most(estimate: &Value, rows: &Value, nulls: Option<&Value>) -> Value {
+    let values = rows.as_u64().map(|rows| rows.saturating_sub(nulls.and_then(Value::as_u64).unwrap_or(0)));
+    match (estimate.as_u64(), values) {
+        (Some(estimate), Some(values)) => estimate.min(values).into(),
+        _ => estimate.clone(),
+    }
 }
 
 /// The one row of a result.
