@@ -12,10 +12,14 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) struct McpArguments {
     #[command(subcommand)]
     pub(crate) command: Option<McpCommand>,
-    /// Serve streamable HTTP here instead, for as many clients as come, until stopped; every program on this machine can
-    /// connect.
+    /// Serve streamable HTTP here instead, for as many clients as come, until stopped. Clients show a token, which is
+    /// printed at the start and kept in the state folder; HYPERWIRE_MCP_TOKEN sets another.
     #[arg(long, value_name = "127.0.0.1:PORT", value_parser = loopback)]
     pub(crate) http: Option<SocketAddr>,
+    /// Serve HTTP without a token. Every program on this machine, of every user, can then read and write your files and
+    /// databases through this server.
+    #[arg(long, requires = "http")]
+    pub(crate) no_token: bool,
     /// Tools that change nothing, and no others; hyperd decides what changes something.
     #[arg(long)]
     pub(crate) read_only: bool,
@@ -51,7 +55,8 @@ pub(crate) enum McpCommand {
     Config {
         #[arg(value_enum)]
         client: McpClient,
-        /// Arguments of the server, after `--`: `hyperwire mcp config cursor -- --read-only`.
+        /// Arguments of the server, after `--`: `hyperwire mcp config cursor -- --read-only`. With `--http PORT` among them,
+        /// the configuration is one for a server that runs, with its token.
         #[arg(last = true, value_name = "ARGUMENTS")]
         arguments: Vec<String>,
     },
@@ -139,6 +144,7 @@ mod tests {
             &["--http", "0.0.0.0:7480"][..],
             &["--http", "192.168.0.1:7480"],
             &["--http", "7480", "config", "cursor"],
+            &["--no-token"],
             &["--persistent-db", "a.hyper", "--ephemeral-only"],
             &["config", "emacs"],
         ] {

@@ -9,6 +9,7 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use super::failure::Failure;
+use super::owner::Owner;
 
 /// What a tool is given besides its arguments.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Call {
     pub(crate) cancel: CancellationToken,
     pub(crate) progress: Progress,
     pub(crate) started: Instant,
+    /// Whose it is.
+    pub(crate) owner: Owner,
     /// What is known of the call's effect should it end early.
     effect: Mutex<String>,
 }
@@ -37,8 +40,16 @@ impl Call {
             cancel: all.child_token(),
             progress: Progress::default(),
             started: Instant::now(),
+            owner: Owner::default(),
             effect: Mutex::default(),
         }
+    }
+
+    /// The same, of this client.
+    #[must_use]
+    pub(crate) fn owned_by(mut self, owner: Owner) -> Self {
+        self.owner = owner;
+        self
     }
 
     /// Says what has taken effect by now, and what is running. Callers hear it if the call is stopped.

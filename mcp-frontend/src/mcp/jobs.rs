@@ -9,11 +9,14 @@ use tokio::sync::watch;
 use super::answer::Answer;
 use super::call::Call;
 use super::failure::Failure;
+use super::owner::Owner;
 
 /// How long the outcome of a job is kept. The tool's description says so.
 pub(crate) const KEPT: Duration = Duration::from_secs(3600);
-/// How many outcomes are kept. The tool's description says so.
+/// How many outcomes are kept of one client. The tool's description says so.
 const MOST: usize = 64;
+/// How many outcomes are kept of all clients.
+const MOST_OF_ALL: usize = 512;
 
 /// What came of a call; `None` while it runs.
 pub(crate) type Outcome = Option<Result<Answer, Failure>>;
@@ -35,25 +38,33 @@ pub(crate) struct Job {
 }
 
 impl Jobs {
-    /// Takes a call over; the job's id.
-    pub(crate) fn add(&self, tool: &str, call: Arc<Call>, outcome: watch::Receiver<Outcome>) -> String {
-        let id = format!("job-{:016x}", RandomState::new().hash_one(tool));
-        let job = Job { id: id.clone(), tool: tool.to_owned(), call, outcome, done: OnceLock::new() };
+    /// Keeps a call's outcome from now on.
+    pub(crate) fn add(&self, job: Arc<Job>) {
         let mut all = self.lock();
-        sweep(&mut all);
-        all.push(Arc::new(job));
-        id
+        all.push(job.clone());
+        sweep(&mut all, &job.call.owner);
     }
 
-    pub(crate) fn get(&self, id: &str) -> Option<Arc<Job>> {
-        self.all().into_iter().find(|job| job.id == id)
+    /// One of this client's.
+    pub(crate) fn get(&self, id: &str, owner: &Owner) -> Option<Arc<Job>> {
+        self.all(owner).into_iter().find(|job| job.id == id)
     }
 
-    /// All that are known, oldest first.
-    pub(crate) fn all(&self) -> Vec<Arc<Job>> {
+    /// All of this client's that are known, oldest first.
+    pub(crate) fn all(&self, owner: &Owner) -> Vec<Arc<Job>> {
         let mut all = self.lock();
-        sweep(&mut all);
-        all.clone()
+        sweep(&mut all, owner);
+        all.iter().filter(|job| job.call.owner == *owner).cloned().collect()
+    }
+
+    /// Whether it is anybody's.
+    pub(crate) fn knows(&self, id: &str) -> bool {
+        self.lock().iter().any(|job| job.id == id)
+    }
+
+    /// Forgets what a client had that is gone.
+    pub(crate) fn forget(&self, owner: &Owner) {
+        self.lock().retain(|job| job.call.owner != *owner);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Job>>> {
@@ -62,6 +73,11 @@ impl Jobs {
 }
 
 impl Job {
+    pub(crate) fn new(tool: &str, call: Arc<Call>, outcome: watch::Receiver<Outcome>) -> Self {
+        let id = format!("job-{:016x}", RandomState::new().hash_one(tool));
+        Self { id, tool: tool.to_owned(), call, outcome, done: OnceLock::new() }
+    }
+
     pub(crate) fn is_done(&self) -> bool {
         // A call that ended without a word is done, too.
         let done = self.outcome.borrow().is_some() || self.outcome.has_changed().is_err();
@@ -77,9 +93,14 @@ impl Job {
 }
 
 /// Forgets old outcomes; what runs is kept.
-fn sweep(jobs: &mut Vec<Arc<Job>>) {
+fn sweep(jobs: &mut Vec<Arc<Job>>, owner: &Owner) {
     jobs.retain(|job| !job.is_old());
-    while jobs.len() > MOST {
+    let is_his = |job: &Arc<Job>| job.call.owner == *owner;
+    while jobs.iter().filter(|job| is_his(job)).count() > MOST {
+        let Some(oldest) = jobs.iter().position(|job| is_his(job) && job.is_done()) else { break };
+        jobs.remove(oldest);
+    }
+    while jobs.len() > MOST_OF_ALL {
         let Some(oldest) = jobs.iter().position(|job| job.is_done()) else { return };
         jobs.remove(oldest);
     }
@@ -93,7 +114,9 @@ mod tests {
 
     fn add(jobs: &Jobs) -> (String, watch::Sender<Outcome>) {
         let (sender, outcome) = watch::channel(None);
-        (jobs.add("query", Arc::new(Call::new(&CancellationToken::new())), outcome), sender)
+        let job = Arc::new(Job::new("query", Arc::new(Call::new(&CancellationToken::new())), outcome));
+        jobs.add(job.clone());
+        (job.id.clone(), sender)
     }
 
     #[test]
@@ -110,9 +133,10 @@ mod tests {
             })
             .collect();
 
-        assert_eq!(jobs.all().len(), MOST);
-        assert!(jobs.get(&running).is_some());
-        assert!(jobs.get(&oldest).is_none());
+        assert_eq!(jobs.all(&Owner::Only).len(), MOST);
+        assert!(jobs.get(&running, &Owner::Only).is_some());
+        assert!(jobs.get(&oldest, &Owner::Only).is_none());
+        assert!(jobs.get(&running, &Owner::Session("other".into())).is_none());
     }
 
     #[test]
@@ -120,9 +144,9 @@ mod tests {
         let jobs = Jobs::default();
         let (id, sender) = add(&jobs);
 
-        assert!(!jobs.get(&id).unwrap().is_done());
+        assert!(!jobs.get(&id, &Owner::Only).unwrap().is_done());
         drop(sender);
-        assert!(jobs.get(&id).unwrap().is_done());
+        assert!(jobs.get(&id, &Owner::Only).unwrap().is_done());
     }
 
     #[test]

@@ -13,11 +13,13 @@ mod failure;
 mod files;
 mod http;
 mod instructions;
+mod intake;
 mod jobs;
 mod links;
 mod missing;
 mod names;
 mod overview;
+mod owner;
 mod paths;
 mod persistent;
 mod prompts;
@@ -80,7 +82,7 @@ async fn serve(arguments: &McpArguments) -> Exit {
         let _ = warming.warm_up().await;
     });
     let exit = match arguments.http {
-        Some(address) => http::serve(&state, address).await,
+        Some(address) => http::serve(&state, address, !arguments.no_token).await,
         None => stdio::serve(&state).await,
     };
     state.ending.cancel();

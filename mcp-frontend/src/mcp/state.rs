@@ -13,6 +13,7 @@ use super::changes::Changes;
 use super::engine::Engine;
 use super::jobs::Jobs;
 use super::overview::Overview;
+use super::owner::Owner;
 use super::paths::Paths;
 use super::resources::Exports;
 use super::result::Parking;
@@ -57,4 +58,16 @@ pub(crate) struct State {
     pub(crate) overview: Overview,
     /// Canceled when the server ends.
     pub(crate) ending: CancellationToken,
+}
+
+impl State {
+    /// A client is gone for good: its calls are canceled, and what was kept for it is forgotten.
+    pub(crate) fn forget(&self, owner: &Owner) {
+        for running in self.calls.all(owner) {
+            running.call.cancel.cancel();
+        }
+        self.jobs.forget(owner);
+        self.parking.forget(owner);
+        self.exports.forget(owner);
+    }
 }

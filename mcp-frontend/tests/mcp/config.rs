@@ -58,3 +58,46 @@ fn the_command_for_claude_code_is_one_for_a_shell() {
     );
     assert!(place.contains("Run this"), "{place}");
 }
+
+#[tokio::test]
+async fn what_is_printed_for_a_server_over_http_is_let_in() {
+    let server = crate::http::Http::start(&[]);
+    let address = server.url.trim_start_matches("http://").trim_end_matches("/mcp").to_owned();
+    let mut config = Command::new(env!("CARGO_BIN_EXE_hyperwire"));
+    config.args(["mcp", "config", "cursor", "--", "--http", &address]);
+    for (name, value) in crate::server::command(&[]).get_envs() {
+        match value {
+            Some(value) => config.env(name, value),
+            None => config.env_remove(name),
+        };
+    }
+
+    let printed = config.output().expect("the binary was built");
+
+    let (stdout, stderr) =
+        (String::from_utf8_lossy(&printed.stdout), String::from_utf8_lossy(&printed.stderr));
+    let configuration: Value =
+        serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"));
+    let printed = &configuration["mcpServers"]["hyper"];
+    assert_eq!(printed["url"], server.url);
+    let ping = serde_json::json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params":
+        {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}});
+    let request = reqwest::Client::new()
+        .post(&server.url)
+        .header("Accept", "application/json, text/event-stream")
+        .header("Authorization", printed["headers"]["Authorization"].as_str().expect("a header"))
+        .json(&ping);
+    assert_eq!(request.send().await.expect("a response").status().as_u16(), 200);
+    assert!(stderr.contains("has to run: hyperwire mcp --http"), "{stderr}");
+}
+
+#[test]
+fn a_port_that_changes_each_time_is_refused() {
+    let refused = Command::new(env!("CARGO_BIN_EXE_hyperwire"))
+        .args(["mcp", "config", "cursor", "--", "--http", "0"])
+        .output()
+        .expect("the binary was built");
+
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--http 7480"), "{refused:?}");
+}

@@ -116,3 +116,71 @@ fn an_id_that_is_none_is_a_clear_error() {
 
     assert!(text.contains("There is no job job-0123") && text.contains("kept for 1 hour"), "{text}");
 }
+
+#[test]
+fn a_call_has_an_id_while_it_runs_and_can_be_stopped_by_it() {
+    let server = Server::start(&[]);
+    for (tool, arguments) in [
+        ("query", json!({"sql": ENDLESS})),
+        ("execute", json!({"sql": [format!("CREATE TEMPORARY TABLE endless AS {ENDLESS}")]})),
+        ("export", json!({"sql": ENDLESS, "path": std::env::temp_dir().join("never.csv")})),
+        ("chart", json!({"sql": ENDLESS, "kind": "bar", "x": "sum"})),
+    ] {
+        let pending = server.begin(tool, arguments);
+        let id = crate::process::wait_for("a call that runs", || {
+            let seen = server.call("inspect", json!({})).structured()["running"].clone();
+            let running = seen.as_array()?.iter().find(|running| running["tool"] == tool)?.clone();
+            running["id"].as_str().map(str::to_owned)
+        });
+
+        let listed = server.call("job", json!({})).structured()["calls"].clone();
+        let running = server.call("job", json!({"id": id, "action": "status"})).structured().clone();
+        let which = server.call("job", json!({"action": "cancel"})).error();
+        let canceled = server.call("job", json!({"id": id, "action": "cancel"})).structured().clone();
+
+        assert_eq!(listed[0]["job"], json!(id), "{tool}: {listed}");
+        assert_eq!((&running["status"], &running["tool"]), (&json!("running"), &json!(tool)));
+        assert!(which.contains("`id` is missing") && which.contains(&id) && which.contains(tool), "{which}");
+        assert!(canceled["status"].as_str().expect("a status").starts_with("cancel"), "{canceled}");
+        let stopped = server.wait(pending, Duration::from_secs(20)).error();
+        assert!(stopped.contains("Canceled"), "{tool}: {stopped}");
+    }
+    let none = server.call("job", json!({"action": "cancel"})).error();
+    assert!(none.contains("No call of yours is running"), "{none}");
+}
+
+#[test]
+fn a_call_in_the_background_is_a_job_at_once() {
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("out.csv");
+
+    for (tool, arguments) in [
+        ("query", json!({"sql": "SELECT 1 AS a", "background": true})),
+        ("execute", json!({"sql": ["CREATE TABLE b (i int)"], "background": true})),
+        ("load", json!({"sources": [{"table": "c", "data": "a,b\n1,2"}], "background": true})),
+        ("export", json!({"sql": "SELECT 1 AS a", "path": path, "background": true})),
+    ] {
+        let begun = server.call(tool, arguments);
+        let id = begun.structured()["job"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{tool}: {}", begun.text()))
+            .to_owned();
+
+        let answer = server.call("job", json!({"id": id, "wait_s": 30}));
+
+        assert!(
+            !answer.is_error() && answer.structured().get("status").is_none(),
+            "{tool}: {}",
+            answer.text()
+        );
+    }
+    let endless = server.call("query", json!({"sql": ENDLESS, "background": true}));
+    let id = endless.structured()["job"].clone();
+    server.call("job", json!({"id": id, "action": "cancel"}));
+    status(&server, id.as_str().expect("an id"), "canceled");
+    let wrong = server.call("query", json!({"sql": "SELECT 1", "background": 7})).error();
+    assert!(wrong.contains("`background` is true or false"), "{wrong}");
+    let no = server.call("query", json!({"sql": "SELECT 1 AS a", "background": false}));
+    assert_eq!(*no.rows(), json!([[1]]));
+}

@@ -25,6 +25,7 @@ mod http;
 mod inputs;
 mod inspect;
 mod job;
+mod lines;
 mod load;
 mod memory;
 mod numbers;

@@ -48,8 +48,17 @@ pub(crate) fn signal(pid: u32, signal: Signal) {
 
 /// The most memory that a process has had, in bytes.
 pub(crate) fn peak_memory(pid: u32) -> u64 {
+    of_status(pid, "VmHWM:")
+}
+
+/// The memory that a process has, in bytes.
+pub(crate) fn memory(pid: u32) -> u64 {
+    of_status(pid, "VmRSS:")
+}
+
+fn of_status(pid: u32, what: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process is there");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("proc(5)");
+    let line = status.lines().find_map(|line| line.strip_prefix(what)).expect("proc(5)");
     line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
 }
 

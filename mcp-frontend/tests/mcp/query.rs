@@ -116,3 +116,73 @@ fn a_cut_answer_says_of_how_many_rows_and_a_limit_that_is_too_high_is_told() {
     let told = most.structured()["warnings"][0].as_str().unwrap_or_default().to_owned();
     assert!(told.contains("60000") && told.contains("10000"), "{told}");
 }
+
+/// The longest form that an answer has: clients show the text or the structure.
+fn longest_form(answer: &Answer) -> usize {
+    answer.text().len().max(answer.structured().to_string().len())
+}
+
+#[test]
+fn the_whole_answer_keeps_its_limit_however_many_and_long_the_columns() {
+    let server = Server::start(&[]);
+    let columns = |count: usize, name: &str, value: &str| {
+        let all: Vec<_> = (0..count).map(|number| format!("{value} AS \"{name} {number}\"")).collect();
+        format!("SELECT {} FROM generate_series(1, 300) AS g(i)", all.join(", "))
+    };
+    let statements = [
+        columns(1_000, "a name of some length", "i"),
+        columns(1_000, "c", "NULL::text"),
+        columns(300, "text", "repeat('é\u{1}', 500)"),
+        columns(40, &"long ".repeat(20), "i"),
+        columns(2, "t", "repeat('x', 100000)"),
+        columns(3, "json", "json '[[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19]]'"),
+        format!("{} WHERE false", columns(1_000, "none", "i")),
+        "SELECT CASE WHEN i > 3 THEN repeat('x', 100000) END AS later FROM generate_series(1, 9) AS g(i)"
+            .to_owned(),
+    ];
+
+    for sql in statements {
+        for most in [1_000, 3_000, 24_000, 100_000] {
+            let mut answer = server.call("query", json!({"sql": sql, "max_bytes": most}));
+            // The next pages with another limit.
+            for next in [most, 2_000, 30_000] {
+                let shown = answer.structured();
+                let columns = shown["columns"].as_array().expect("columns").len();
+                let rows = shown["rows"].as_array().expect("rows");
+                assert!(rows.iter().all(|row| row.as_array().map(Vec::len) == Some(columns)), "{sql:.80}");
+                let Some(cursor) = shown.get("cursor").cloned() else { break };
+                answer = server.call("query", json!({"cursor": cursor, "max_bytes": next}));
+                assert!(longest_form(&answer) <= next, "{} of {next}: {sql:.80}", longest_form(&answer));
+            }
+            let answer = server.call("query", json!({"sql": sql, "max_bytes": most}));
+            assert!(longest_form(&answer) <= most, "{} of {most}: {sql:.80}", longest_form(&answer));
+        }
+    }
+    let cut = server.call("query", json!({"sql": columns(1_000, "a name of some length", "i")}));
+    let warning = cut.structured()["warnings"][0].as_str().expect("a warning").to_owned();
+    assert!(warning.contains("of 1000 columns") && warning.contains("max_bytes"), "{warning}");
+}
+
+#[test]
+fn whatever_a_tool_answers_with_rows_has_24_kilobytes_at_most() {
+    let server = Server::start(&[]);
+    let names: Vec<_> = (0..400).map(|number| format!("\"{} {number}\" text", "wide ".repeat(8))).collect();
+    let mut statements: Vec<_> =
+        (0..4).map(|number| format!("CREATE TABLE wide_{number} ({})", names.join(", "))).collect();
+    let values = vec!["repeat('x', 200)"; 400].join(", ");
+    statements.push(format!("INSERT INTO wide_0 SELECT {values} FROM generate_series(1, 20)"));
+    server.call("execute", json!({"sql": statements})).structured();
+
+    for (tool, arguments) in [
+        ("inspect", json!({"target": "wide_0"})),
+        ("inspect", json!({"target": "wide_0", "detail": "sample", "limit": 20})),
+        ("inspect", json!({"target": "wide_0", "detail": "stats"})),
+        ("inspect", json!({"target": "wide_*", "detail": "columns"})),
+        ("inspect", json!({"target": "wide_*", "detail": "sample"})),
+        ("execute", json!({"sql": vec!["INSERT INTO wide_1 SELECT * FROM wide_0 RETURNING *"; 12]})),
+        ("execute", json!({"sql": vec!["SHOW time zone"; 400]})),
+    ] {
+        let answer = server.call(tool, arguments.clone());
+        assert!(longest_form(&answer) <= 24_000, "{} bytes: {tool} {arguments:.120}", longest_form(&answer));
+    }
+}

@@ -8,6 +8,7 @@ use rmcp::model::{
     ProtocolVersion, ReadResourceRequestParams,
 };
 use rmcp::service::{NotificationContext, PeerRequestOptions, RunningService};
+use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 use rmcp::transport::{StreamableHttpClientTransport, TokioChildProcess};
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
@@ -89,11 +90,16 @@ async fn over_standard_input_and_output() {
     }
 }
 
+fn transport(url: &str, token: Option<&str>) -> StreamableHttpClientTransport<reqwest::Client> {
+    let config = StreamableHttpClientTransportConfig::with_uri(url).auth_header(token.expect("a token"));
+    StreamableHttpClientTransport::from_config(config)
+}
+
 #[tokio::test]
 async fn over_http() {
     let server = Http::start(&[]);
     for (era, version) in eras() {
-        let transport = StreamableHttpClientTransport::from_uri(server.url.clone());
+        let transport = transport(&server.url, server.token.as_deref());
         let client = Listener::default().serve_with_lifecycle(transport, era).await.expect("it is served");
 
         assert_eq!(client.peer_info().expect("it said who it is").protocol_version.as_str(), version);
@@ -106,10 +112,10 @@ async fn over_http() {
 async fn many_http_clients_share_one_server() {
     let server = Http::start(&[]);
     let talking = (0..8).map(|number| {
-        let url = server.url.clone();
+        let (url, token) = (server.url.clone(), server.token.clone());
         tokio::spawn(async move {
             let (era, _) = eras().into_iter().nth(number % 2).expect("two eras");
-            let transport = StreamableHttpClientTransport::from_uri(url);
+            let transport = transport(&url, token.as_deref());
             let client =
                 Listener::default().serve_with_lifecycle(transport, era).await.expect("it is served");
             let sql = format!("SELECT {number} AS a");

@@ -8,6 +8,8 @@ import time
 import anyio
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 
 LONG = (
     "SELECT count(*) FROM generate_series(1, 4000000) a(x), generate_series(1, 4000000) b(y)"
@@ -84,8 +86,10 @@ async def over_http(program):
     try:
         line = (await server.stderr.readline()).decode()
         url = line.split()[-1]
+        shown = (await server.stderr.readline()).decode().split("Authorization: ")[1].strip()
         for era in ("legacy", "auto"):
-            async with Client(url, mode=era) as client:
+            http = create_mcp_http_client(headers={"Authorization": shown})
+            async with Client(streamable_http_client(url, http_client=http), mode=era) as client:
                 await talk(client, era)
             print(f"http {era} ok", flush=True)
     finally:

@@ -113,6 +113,12 @@ impl Wire {
         }
     }
 
+    /// The next message, if there is one within so long.
+    pub(crate) fn next_within(&mut self, within: Duration) -> Option<Value> {
+        let line = self.lines.recv_timeout(within).ok()?;
+        Some(serde_json::from_str(&line).unwrap_or_else(|error| panic!("not JSON: {error}: {line}")))
+    }
+
     /// Waits for a notification of this method, passing over what else is said.
     #[track_caller]
     pub(crate) fn notification(&mut self, method: &str) -> Value {
@@ -126,6 +132,12 @@ impl Wire {
 
     pub(crate) fn say(&mut self, message: &Value) {
         self.say_line(&message.to_string());
+    }
+
+    /// Says these bytes, whatever they are.
+    pub(crate) fn say_bytes(&mut self, bytes: &[u8]) {
+        let stdin = self.stdin.as_mut().expect("the input is open");
+        stdin.write_all(bytes).expect("the server reads");
     }
 
     pub(crate) fn say_line(&mut self, line: &str) {

@@ -62,7 +62,7 @@ pub(crate) async fn list(state: &Arc<State>, call: &Call) -> Vec<Item> {
     for database in state.engine.databases.all() {
         list_database(state, &database, deadline, call, &mut all).await;
     }
-    for result in state.parking.names() {
+    for result in state.parking.names(&call.owner) {
         all.push(Item {
             uri: Uri::Result(result.clone()).to_string(),
             name: result,
@@ -70,7 +70,7 @@ pub(crate) async fn list(state: &Arc<State>, call: &Call) -> Vec<Item> {
             media_type: JSON,
         });
     }
-    for export in state.exports.all() {
+    for export in state.exports.all(&call.owner) {
         all.push(Item {
             description: format!("Exported to {}", export.path.display()),
             uri: export.uri,

@@ -76,8 +76,8 @@ pub(crate) async fn read(state: &Arc<State>, uri: &str, call: &Call) -> Result<C
                     .await
                     .map(|value| shown(&value))
             }
-            Uri::Result(name) => result(state, &name).await.map(|value| shown(&value)),
-            Uri::File(uri) => file(state, &uri),
+            Uri::Result(name) => result(state, &name, call).await.map(|value| shown(&value)),
+            Uri::File(uri) => file(state, &uri, call),
         }
     };
     timeout(READ_WITHIN, reading).await.unwrap_or_else(|_| {
@@ -151,24 +151,27 @@ async fn table(state: &Arc<State>, alias: &str, table: &Table, call: &Call) -> R
 async fn rows(client: &mut hyperwire_tokio::Client, sql: &str) -> Result<(Head, Page), Failure> {
     let explain = |error| Failure::of_statement(&error, sql);
     let mut rows = client.query(sql).await.map_err(explain)?;
-    let head = rows.columns().map(Head::of).ok_or_else(|| Failure::new("hyperd described no columns."))?;
-    let mut page = Page::new(SAMPLE);
+    let head = rows
+        .columns()
+        .map(|columns| Head::of(columns).within(SAMPLE))
+        .ok_or_else(|| Failure::new("hyperd described no columns."))?;
+    let mut page = Page::of(&head, SAMPLE);
     let mut line = Vec::new();
     while let Some(row) = rows.next().await.map_err(explain)? {
         line.clear();
         head.put_row(&row, Some(1_000), &mut line)?;
-        page.push(&line);
+        page.push(&line, &head)?;
     }
     Ok((head, page))
 }
 
-async fn result(state: &State, name: &str) -> Result<Value, Unread> {
-    if !state.parking.names().iter().any(|there| there == name) {
+async fn result(state: &State, name: &str, call: &Call) -> Result<Value, Unread> {
+    if !state.parking.names(&call.owner).iter().any(|there| there == name) {
         return Err(Unread::Unknown(format!(
             "There is no result {name}: they are kept for 5 minutes, the last 8 of them. Next: run the query again."
         )));
     }
-    let paged = state.parking.page(&format!("{name}.0"), Limits::DEFAULT).await?;
+    let paged = state.parking.page(&format!("{name}.0"), Limits::DEFAULT, &call.owner).await?;
     let mut shown = json!({
         "columns": paged.head.json(),
         "rows": paged.page.json()?,
@@ -182,8 +185,8 @@ async fn result(state: &State, name: &str) -> Result<Value, Unread> {
 }
 
 /// Only what was exported: this is no way to read other files.
-fn file(state: &State, uri: &str) -> Result<Contents, Unread> {
-    let Some(export) = state.exports.get(uri) else {
+fn file(state: &State, uri: &str, call: &Call) -> Result<Contents, Unread> {
+    let Some(export) = state.exports.get(uri, &call.owner) else {
         return Err(Unread::Unknown(format!("{uri} is no file that this server exported.")));
     };
     let bytes = bytes_of(&export)?;

@@ -14,19 +14,30 @@ use tokio::sync::watch;
 
 use super::page::{Head, Limits, Page};
 use crate::mcp::failure::Failure;
+use crate::mcp::owner::Owner;
 
 /// How much of a result is kept.
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
 /// How long hyperd may take to bring it.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
-/// How many results are kept.
+/// How many results are kept of one client.
 const MOST_RESULTS: usize = 8;
+/// How many results are kept of all clients.
+const MOST_OF_ALL: usize = 64;
 /// How long a result is kept after it was last asked for. The tool's description says so.
 const KEPT: Duration = Duration::from_secs(300);
 
 /// All that is kept.
 #[derive(Debug, Default)]
-pub(crate) struct Parking(Mutex<VecDeque<(String, Instant, Arc<Parked>)>>);
+pub(crate) struct Parking(Mutex<VecDeque<Kept>>);
+
+#[derive(Debug)]
+struct Kept {
+    name: String,
+    owner: Owner,
+    used: Instant,
+    parked: Arc<Parked>,
+}
 
 /// One result's rows, a JSON array a line.
 #[derive(Debug)]
@@ -83,24 +94,34 @@ pub(crate) struct Filling {
 }
 
 impl Parking {
-    /// Keeps a result; the oldest gives way.
-    pub(crate) fn keep(&self, parked: Arc<Parked>) -> String {
+    /// Keeps a client's result; its oldest gives way.
+    pub(crate) fn keep(&self, parked: Arc<Parked>, owner: &Owner) -> String {
         let mut all = self.lock();
-        while all.len() >= MOST_RESULTS {
+        if all.iter().filter(|kept| kept.owner == *owner).count() >= MOST_RESULTS
+            && let Some(oldest) = all.iter().position(|kept| kept.owner == *owner)
+        {
+            all.remove(oldest);
+        }
+        while all.len() >= MOST_OF_ALL {
             all.pop_front();
         }
         let name = nonce();
-        all.push_back((name.clone(), Instant::now(), parked));
+        all.push_back(Kept { name: name.clone(), owner: owner.clone(), used: Instant::now(), parked });
         name
+    }
+
+    /// Forgets what a client had that is gone.
+    pub(crate) fn forget(&self, owner: &Owner) {
+        self.lock().retain(|kept| kept.owner != *owner);
     }
 
     /// Forgets what nobody asked for.
     pub(crate) fn sweep(&self) {
-        self.lock().retain(|(_, used, _)| used.elapsed() < KEPT);
+        self.lock().retain(|kept| kept.used.elapsed() < KEPT);
     }
 
     /// The page that a cursor stands before, and the next cursor.
-    pub(crate) async fn page(&self, cursor: &str, limits: Limits) -> Result<Paged, Failure> {
+    pub(crate) async fn page(&self, cursor: &str, limits: Limits, owner: &Owner) -> Result<Paged, Failure> {
         let (name, offset) = cursor
             .split_once('.')
             .and_then(|(name, offset)| Some((name, offset.parse().ok()?)))
@@ -109,30 +130,30 @@ impl Parking {
                     "This is no cursor. Next: pass the `cursor` of an earlier answer as it was, or `sql`.",
                 )
             })?;
-        let parked = self.find(name)?;
+        let parked = self.find(name, owner)?;
         parked.page(name, offset, limits).await
     }
 
-    /// What is kept, for those who list it.
-    pub(crate) fn names(&self) -> Vec<String> {
+    /// What is kept of a client, for those who list it.
+    pub(crate) fn names(&self, owner: &Owner) -> Vec<String> {
         self.sweep();
-        self.lock().iter().map(|(name, ..)| name.clone()).collect()
+        self.lock().iter().filter(|kept| kept.owner == *owner).map(|kept| kept.name.clone()).collect()
     }
 
-    fn find(&self, name: &str) -> Result<Arc<Parked>, Failure> {
+    fn find(&self, name: &str, owner: &Owner) -> Result<Arc<Parked>, Failure> {
         self.sweep();
         let mut all = self.lock();
-        let entry = all.iter_mut().find(|(there, ..)| there == name).ok_or_else(|| {
+        let kept = all.iter_mut().find(|kept| kept.name == name && kept.owner == *owner).ok_or_else(|| {
             Failure::new(
                 "This cursor has expired: results are kept for 5 minutes, the last 8 of them. Next: run the query again, \
                  or `export` its whole result.",
             )
         })?;
-        entry.1 = Instant::now();
-        Ok(entry.2.clone())
+        kept.used = Instant::now();
+        Ok(kept.parked.clone())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(String, Instant, Arc<Parked>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Kept>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -176,10 +197,11 @@ impl Parked {
             // Whoever filled it was stopped.
             Err(_) => (*self.state.borrow(), true),
         };
-        let (page, next) = self.read(offset, filled.bytes, limits)?;
+        let head = self.head.clone().within(limits);
+        let (page, next) = self.read(offset, filled.bytes, limits, &head)?;
         let more = next < filled.bytes || !is_filled;
         Ok(Paged {
-            head: self.head.clone(),
+            head,
             page,
             next: more.then(|| format!("{name}.{next}")),
             cut: (!more).then(|| filled.end.unwrap_or(End::Cut)).filter(|end| *end != End::Complete),
@@ -187,11 +209,11 @@ impl Parked {
         })
     }
 
-    fn read(&self, offset: u64, end: u64, limits: Limits) -> Result<(Page, u64), Failure> {
+    fn read(&self, offset: u64, end: u64, limits: Limits, head: &Head) -> Result<(Page, u64), Failure> {
         let broken = |error| {
             Failure::new(format!("The kept result cannot be read: {error}. Next: run the query again."))
         };
-        let mut page = Page::new(limits);
+        let mut page = Page::of(head, limits);
         let mut at = offset;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset)).map_err(broken)?;
@@ -201,7 +223,7 @@ impl Parked {
             line.clear();
             let count = lines.read_until(b'\n', &mut line).map_err(broken)?;
             let Some(row) = line.strip_suffix(b"\n") else { break };
-            if !page.push(row) {
+            if !page.push(row, head)? {
                 break;
             }
             at += count as u64;
@@ -254,7 +276,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (parked, filling) = Parked::begin(Head::default(), 3, folder.path()).unwrap();
         let parking = Parking::default();
-        let name = parking.keep(parked);
+        let name = parking.keep(parked, &Owner::Only);
         (parking, name, filling)
     }
 
@@ -265,7 +287,7 @@ mod tests {
         assert!(filling.push(b"[2]"), "this one is not published");
         drop(filling);
 
-        let page = parking.page(&format!("{name}.0"), Limits::DEFAULT).await.unwrap();
+        let page = parking.page(&format!("{name}.0"), Limits::DEFAULT, &Owner::Only).await.unwrap();
 
         assert_eq!((page.page.rows, page.next, page.cut, page.total), (1, None, Some(End::Cut), None));
     }
@@ -276,7 +298,7 @@ mod tests {
         assert!(filling.push(b"[1]"));
         filling.end(End::Complete);
 
-        let page = parking.page(&format!("{name}.0"), Limits::DEFAULT).await.unwrap();
+        let page = parking.page(&format!("{name}.0"), Limits::DEFAULT, &Owner::Only).await.unwrap();
 
         assert_eq!((page.page.rows, page.next, page.cut, page.total), (1, None, None, Some(4)));
     }

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::mcp::call::Call;
 use crate::mcp::engine::databases::Database;
+use crate::mcp::owner::Owner;
 use crate::mcp::prompts::PROMPTS;
 use crate::mcp::resources::{DATABASE_TEMPLATE, RESULT_TEMPLATE, TABLE_TEMPLATE, tables_of};
 use crate::mcp::state::State;
@@ -22,13 +23,14 @@ const WITHIN: Duration = Duration::from_secs(2);
 pub(super) async fn complete(
     state: Arc<State>,
     request: CompleteRequestParams,
+    owner: Owner,
 ) -> Result<CompleteResult, ErrorData> {
     let argument = request.argument.name.as_str();
     if !exists(&request.r#ref, argument) {
         return Err(ErrorData::invalid_params(format!("There is no argument {argument} to complete."), None));
     }
     let given = request.context.and_then(|context| context.arguments).unwrap_or_default();
-    let call = Call::new(&state.ending);
+    let call = Call::new(&state.ending).owned_by(owner);
     let all = timeout(WITHIN, values(&state, argument, &given, &call)).await.unwrap_or_default();
     let begun = request.argument.value.to_lowercase();
     let fitting: Vec<_> = all.into_iter().filter(|value| value.to_lowercase().starts_with(&begun)).collect();
@@ -69,7 +71,7 @@ async fn values(
     };
     match argument {
         "database" => state.engine.databases.all().into_iter().map(|database| database.alias).collect(),
-        "result" => state.parking.names().into_iter().collect(),
+        "result" => state.parking.names(&call.owner).into_iter().collect(),
         "schema" => {
             all_tables(state, &databases, call).await.into_iter().map(|(_, table)| table.schema).collect()
         }

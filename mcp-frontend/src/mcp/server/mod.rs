@@ -1,6 +1,7 @@
 //! The protocol's words for what this server does: the one module that knows rmcp well.
 
 mod completion;
+mod incoming;
 mod prompts;
 mod resources;
 mod skills;
@@ -23,8 +24,11 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::http::SESSION;
 use super::instructions::instructions;
+use super::owner::Owner;
 use super::state::State;
+pub(crate) use incoming::{Incoming, begins, cancels, is_light, read};
 use subscriptions::Subscriptions;
 pub(crate) use tasks::Tasks;
 
@@ -107,7 +111,8 @@ impl ServerHandler for Server {
         request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        self.guarded(&context, resources::list(self.state.clone(), request)).await
+        let owner = owner(&context);
+        self.guarded(&context, resources::list(self.state.clone(), request, owner)).await
     }
 
     async fn list_resource_templates(
@@ -124,7 +129,8 @@ impl ServerHandler for Server {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        self.guarded(&context, resources::read(self.state.clone(), request.uri)).await.map(Into::into)
+        let owner = owner(&context);
+        self.guarded(&context, resources::read(self.state.clone(), request.uri, owner)).await.map(Into::into)
     }
 
     async fn subscribe(
@@ -180,32 +186,33 @@ impl ServerHandler for Server {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        self.guarded(&context, completion::complete(self.state.clone(), request)).await
+        let owner = owner(&context);
+        self.guarded(&context, completion::complete(self.state.clone(), request, owner)).await
     }
 
     async fn get_task(
         &self,
         request: GetTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
-        tasks::get(&self.state, &request.task_id)
+        tasks::get(&self.state, &request.task_id, &owner(&context))
     }
 
     async fn update_task(
         &self,
         request: UpdateTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         // No task ever asks for input, and answers to what was not asked are to be ignored.
-        tasks::get(&self.state, &request.task_id).map(drop)
+        tasks::get(&self.state, &request.task_id, &owner(&context)).map(drop)
     }
 
     async fn cancel_task(
         &self,
         request: CancelTaskParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        tasks::cancel(&self.state, &request.task_id)
+        tasks::cancel(&self.state, &request.task_id, &owner(&context))
     }
 
     async fn list_skills(
@@ -223,6 +230,21 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<GetSkillResult, ErrorData> {
         skills::get(&request.uri)
+    }
+}
+
+/// Whose request this is.
+fn owner(context: &RequestContext<RoleServer>) -> Owner {
+    let Some(parts) = context.extensions.get::<axum::http::request::Parts>() else { return Owner::Only };
+    let session = parts.headers.get(SESSION).and_then(|id| id.to_str().ok());
+    match session {
+        // The SDK has looked it up.
+        Some(id) if context.meta.protocol_version().is_none() => Owner::Session(id.into()),
+        _ => {
+            let program = context.meta.client_info();
+            let name = program.map(|program| format!("{}\n{}", program.name, program.version));
+            Owner::Program(name.unwrap_or_default().into())
+        }
     }
 }
 

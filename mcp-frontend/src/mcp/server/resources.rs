@@ -12,6 +12,7 @@ use rmcp::model::{
 
 use super::{CHANGING_TTL_MS, FIXED_TTL_MS, no_cursor};
 use crate::mcp::call::Call;
+use crate::mcp::owner::Owner;
 use crate::mcp::resources::{self, Body, Item, Unread};
 use crate::mcp::state::State;
 
@@ -22,8 +23,9 @@ const PAGE: usize = 100;
 pub(super) async fn list(
     state: Arc<State>,
     request: Option<PaginatedRequestParams>,
+    owner: Owner,
 ) -> Result<ListResourcesResult, ErrorData> {
-    let call = Call::new(&state.ending);
+    let call = Call::new(&state.ending).owned_by(owner);
     let all = resources::list(&state, &call).await;
     let start = match request.and_then(|request| request.cursor) {
         Some(cursor) => {
@@ -52,8 +54,12 @@ pub(super) fn templates() -> ListResourceTemplatesResult {
         .with_cache_scope(CacheScope::Private)
 }
 
-pub(super) async fn read(state: Arc<State>, uri: String) -> Result<ReadResourceResult, ErrorData> {
-    let call = Call::new(&state.ending);
+pub(super) async fn read(
+    state: Arc<State>,
+    uri: String,
+    owner: Owner,
+) -> Result<ReadResourceResult, ErrorData> {
+    let call = Call::new(&state.ending).owned_by(owner);
     let contents = match resources::read(&state, &uri, &call).await {
         Ok(contents) => contents,
         Err(Unread::Unknown(why)) => {

@@ -12,8 +12,8 @@ use rmcp::task_manager::current_timestamp;
 use serde_json::Value;
 
 use super::tools::{remember, result};
-use crate::mcp::call::Call;
 use crate::mcp::jobs::Job;
+use crate::mcp::owner::Owner;
 use crate::mcp::state::State;
 
 /// How often a client should ask, in milliseconds.
@@ -38,11 +38,12 @@ impl Tasks {
 }
 
 /// Makes a task of a job.
-pub(super) fn create(state: &State, job: String, call: &Call) -> CreateTaskResult {
+pub(super) fn create(state: &State, job: &Job) -> CreateTaskResult {
+    let (job, call) = (job.id.clone(), &job.call);
     let now = current_timestamp();
     let mut all = state.tasks.lock();
     // What the jobs have forgotten is forgotten here, too.
-    all.retain(|job, _| state.jobs.get(job).is_some());
+    all.retain(|job, _| state.jobs.knows(job));
     all.insert(job.clone(), Times { created: now.clone(), ended: None });
     let task = Task::new(job, TaskStatus::Working, now.clone(), now)
         .with_status_message(call.progress.sentence())
@@ -51,8 +52,8 @@ pub(super) fn create(state: &State, job: String, call: &Call) -> CreateTaskResul
 }
 
 /// How far a task is, and what came of it.
-pub(super) fn get(state: &Arc<State>, id: &str) -> Result<GetTaskResult, ErrorData> {
-    let job = known(state, id)?;
+pub(super) fn get(state: &Arc<State>, id: &str, owner: &Owner) -> Result<GetTaskResult, ErrorData> {
+    let job = known(state, id, owner)?;
     let now = current_timestamp();
     let (payload, updated, created) = {
         let mut all = state.tasks.lock();
@@ -79,7 +80,7 @@ fn ended(state: &State, job: &Job) -> Option<TaskPayload> {
     if answer.is_err() && job.call.cancel.is_cancelled() {
         return Some(TaskPayload::Cancelled);
     }
-    remember(state, &answer);
+    remember(state, &answer, &job.call.owner);
     Some(match serde_json::to_value(result(answer, state.options.content)) {
         Ok(Value::Object(result)) => TaskPayload::Completed { result },
         _ => failed("The result is no JSON. This is a defect of hyperwire."),
@@ -87,8 +88,8 @@ fn ended(state: &State, job: &Job) -> Option<TaskPayload> {
 }
 
 /// Cancels a task; one that has ended stays as it is.
-pub(super) fn cancel(state: &State, id: &str) -> Result<(), ErrorData> {
-    let job = known(state, id)?;
+pub(super) fn cancel(state: &State, id: &str, owner: &Owner) -> Result<(), ErrorData> {
+    let job = known(state, id, owner)?;
     if !job.is_done() {
         job.call.cancel.cancel();
     }
@@ -96,11 +97,11 @@ pub(super) fn cancel(state: &State, id: &str) -> Result<(), ErrorData> {
 }
 
 /// A job that is a task, too.
-fn known(state: &State, id: &str) -> Result<Arc<Job>, ErrorData> {
+fn known(state: &State, id: &str, owner: &Owner) -> Result<Arc<Job>, ErrorData> {
     if !state.tasks.lock().contains_key(id) {
         return Err(unknown(id));
     }
-    state.jobs.get(id).ok_or_else(|| unknown(id))
+    state.jobs.get(id, owner).ok_or_else(|| unknown(id))
 }
 
 fn failed(why: &str) -> TaskPayload {

@@ -16,13 +16,14 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
 
-use super::{FIXED_TTL_MS, tasks};
+use super::{FIXED_TTL_MS, owner, tasks};
 use crate::args::mcp::ContentKind;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
 use crate::mcp::failure::Failure;
-use crate::mcp::jobs::Outcome;
+use crate::mcp::jobs::{Job, Outcome};
+use crate::mcp::owner::Owner;
 use crate::mcp::state::State;
 use crate::mcp::tools::{self, Definition, Hints};
 
@@ -47,11 +48,29 @@ pub(super) async fn call(
     if !state.tools.iter().any(|tool| tool.name == name) {
         return Err(ErrorData::invalid_params(format!("There is no tool {name}."), None));
     }
-    let call = Arc::new(Call::new(&state.ending));
-    let mut outcome = begin(state, &name, &call, {
+    let mut arguments = request.arguments.unwrap_or_default();
+    let in_background = match tools::take_background(&name, &mut arguments) {
+        Ok(in_background) => in_background,
+        Err(failure) => return Ok(result(Err(failure), state.options.content).into()),
+    };
+    let call = Arc::new(Call::new(&state.ending).owned_by(owner(&context)));
+    let job = begin(state, &name, &call, {
         let (state, name, call) = (state.clone(), name.clone(), call.clone());
-        async move { tools::run(state, &name, request.arguments.unwrap_or_default(), call).await }
+        async move { tools::run(state, &name, arguments, call).await }
     });
+    let mut outcome = job.outcome.clone();
+    let becomes_job = || {
+        state.jobs.add(job.clone());
+        let knows_tasks = context.client_capabilities().is_some_and(|client| client.supports_tasks());
+        if knows_tasks {
+            CallToolResponse::Task(tasks::create(state, &job))
+        } else {
+            result(Ok(goes_on(&job, state, in_background)), state.options.content).into()
+        }
+    };
+    if in_background {
+        return Ok(becomes_job());
+    }
     let mut progress = Told::new(context.meta.get_progress_token(), context.peer.clone(), &call);
     let soft_deadline = sleep_until((call.started + state.options.soft_deadline).into());
     tokio::pin!(soft_deadline);
@@ -64,17 +83,11 @@ pub(super) async fn call(
                 return Ok(result(Err(Failure::new("Canceled by the client.")), state.options.content).into());
             }
             answer = answered(&mut outcome) => {
-                remember(state, &answer);
+                remember(state, &answer, &call.owner);
                 return Ok(result(answer, state.options.content).into());
             }
             () = &mut soft_deadline, if name != JOB => {
-                let job = state.jobs.add(&name, call.clone(), outcome.clone());
-                let knows_tasks = context.client_capabilities().is_some_and(|client| client.supports_tasks());
-                return Ok(if knows_tasks {
-                    CallToolResponse::Task(tasks::create(state, job, &call))
-                } else {
-                    result(Ok(goes_on(job, state, &call)), state.options.content).into()
-                });
+                return Ok(becomes_job());
             }
             () = progress.due() => {}
         }
@@ -114,22 +127,24 @@ pub(super) fn result(answer: Result<Answer, Failure>, kind: ContentKind) -> Call
     result
 }
 
-/// Does a call's work on a task of its own, since it may outlive its request, and may panic.
+/// Does a call's work on a task of its own, since it may outlive its request, and may panic. What comes back has the call's
+/// id and its outcome, whether or not it becomes a job.
 fn begin(
     state: &Arc<State>,
     name: &str,
     call: &Arc<Call>,
     work: impl Future<Output = Result<Answer, Failure>> + Send + 'static,
-) -> watch::Receiver<Outcome> {
+) -> Arc<Job> {
     let (sender, outcome) = watch::channel(None);
     let call = call.clone();
-    let begun = state.calls.begin(name, call.clone());
+    let begun = state.calls.begin(name, call.clone(), outcome);
+    let job = begun.job.clone();
     state.work.spawn(async move {
         let _begun = begun;
         let answer = call.bounded(None, work).await;
         sender.send_replace(Some(answer));
     });
-    outcome
+    job
 }
 
 /// Waits for what comes of a call.
@@ -141,11 +156,11 @@ pub(super) async fn answered(outcome: &mut watch::Receiver<Outcome>) -> Result<A
 }
 
 /// Files that were written can be read as resources.
-pub(super) fn remember(state: &State, answer: &Result<Answer, Failure>) {
+pub(super) fn remember(state: &State, answer: &Result<Answer, Failure>, owner: &Owner) {
     let Ok(answer) = answer else { return };
     let mut any = false;
     for link in &answer.links {
-        any |= state.exports.remember(link);
+        any |= state.exports.remember(link, owner);
     }
     if any {
         state.changes.tell(Change::Results);
@@ -153,14 +168,18 @@ pub(super) fn remember(state: &State, answer: &Result<Answer, Failure>) {
 }
 
 /// Where the answer will be.
-fn goes_on(job: String, state: &State, call: &Call) -> Answer {
-    let seconds = state.options.soft_deadline.as_secs_f64();
-    Answer::json(json!({
-        "job": job,
-        "next": format!(
-            "Not done after {seconds} s ({}); it goes on. Call `job` with this id to wait for its result, or to cancel it.",
-            call.progress.sentence()
+fn goes_on(job: &Job, state: &State, in_background: bool) -> Answer {
+    let why = match in_background {
+        true => "It runs in the background.".to_owned(),
+        false => format!(
+            "Not done after {} s ({}); it goes on.",
+            state.options.soft_deadline.as_secs_f64(),
+            job.call.progress.sentence()
         ),
+    };
+    Answer::json(json!({
+        "job": job.id,
+        "next": format!("{why} Call `job` with this id to wait for its result, or to cancel it."),
     }))
 }
 
@@ -254,13 +273,13 @@ mod tests {
         let state = state();
         let call = Arc::new(Call::new(&state.ending));
 
-        let mut broken = begin(&state, "query", &call, async { panic!("on purpose") });
-        let failure = answered(&mut broken).await.unwrap_err();
-        let mut sound = begin(&state, "query", &call, async { Ok(Answer::json(json!("here"))) });
+        let broken = begin(&state, "query", &call, async { panic!("on purpose") });
+        let failure = answered(&mut broken.outcome.clone()).await.unwrap_err();
+        let sound = begin(&state, "query", &call, async { Ok(Answer::json(json!("here"))) });
 
         assert!(failure.text().contains("defect of hyperwire"), "{}", failure.text());
-        assert_eq!(answered(&mut sound).await.unwrap().structured, Some(json!("here")));
-        assert!(state.calls.all().is_empty());
+        assert_eq!(answered(&mut sound.outcome.clone()).await.unwrap().structured, Some(json!("here")));
+        assert!(state.calls.all(&Owner::Only).is_empty());
     }
 
     #[test]

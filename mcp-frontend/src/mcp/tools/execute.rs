@@ -19,6 +19,8 @@ use crate::mcp::state::State;
 
 /// How much is shown of what a statement returns, such as the rows of RETURNING or SHOW: `query` is for reading.
 const SHOWN: Limits = Limits { rows: 20, bytes: 4_000 };
+/// How much is answered of all statements together, in bytes of JSON.
+const ANSWERED: usize = 23_000;
 /// How much of one value, in bytes.
 const LONGEST_VALUE: usize = 1_000;
 
@@ -91,6 +93,7 @@ async fn execute(
     // What was done before a statement fails, or before the call is stopped, is done.
     let _told = state.changes.tell_later(Change::Tables(None));
     let mut done = Vec::new();
+    let mut room = ANSWERED;
     for (index, sql) in statements.iter().enumerate() {
         call.progress.doing(format!("statement {} of {}", index + 1, statements.len()));
         call.effect(format!(
@@ -98,8 +101,14 @@ async fn execute(
             before(index),
             index + 1
         ));
-        match one(&mut lease, sql).await {
-            Ok(outcome) => done.push(outcome),
+        match one(&mut lease, sql, room).await {
+            Ok(outcome) => {
+                let bytes = outcome.to_string().len() + 1;
+                if bytes <= room {
+                    room -= bytes;
+                    done.push(outcome);
+                }
+            }
             Err(failure) => {
                 if failure.session_lost {
                     lease.report_lost();
@@ -127,12 +136,22 @@ async fn execute(
         failure.advise("All statements had been run; whether what they wrote is on disk is unknown.")
     })?;
     let mut answer = json!({"statements": done, "elapsed_ms": elapsed_ms(call.started)});
+    if done.len() < statements.len() {
+        answer["warnings"] = json!([format!(
+            "All {} statements were run; what {} of them answered does not fit here.",
+            statements.len(),
+            statements.len() - done.len()
+        )]);
+    }
     if finished.on_disk {
         answer["on_disk"] = true.into();
     }
     if let Some(warning) = finished.warning {
         answer["on_disk"] = false.into();
-        answer["warnings"] = json!([warning]);
+        match answer.get_mut("warnings").and_then(Value::as_array_mut) {
+            Some(warnings) => warnings.push(warning.into()),
+            None => answer["warnings"] = json!([warning]),
+        }
     }
     Ok(Answer::json(answer))
 }
@@ -146,13 +165,14 @@ fn before(index: usize) -> String {
     }
 }
 
-async fn one(client: &mut hyperwire_tokio::Client, sql: &str) -> Result<Value, Failure> {
+async fn one(client: &mut hyperwire_tokio::Client, sql: &str, room: usize) -> Result<Value, Failure> {
+    let limits = Limits { bytes: SHOWN.bytes.min(room), ..SHOWN };
     let explain = |error| Failure::of_statement(&error, sql);
     let mut rows = client.query(sql).await.map_err(explain)?;
     let mut shown = None;
     if let Some(columns) = rows.columns() {
-        let head = Head::of(columns);
-        let mut page = Page::new(SHOWN);
+        let head = Head::of(columns).within(limits);
+        let mut page = Page::of(&head, limits);
         let (mut line, mut count, mut fits) = (Vec::new(), 0_u64, true);
         // To the end, or the statement would be canceled.
         while let Some(row) = rows.next().await.map_err(explain)? {
@@ -160,7 +180,7 @@ async fn one(client: &mut hyperwire_tokio::Client, sql: &str) -> Result<Value, F
             if fits {
                 line.clear();
                 head.put_row(&row, Some(LONGEST_VALUE), &mut line)?;
-                fits = page.push(&line);
+                fits = page.push(&line, &head)?;
             }
         }
         shown = Some(json!({

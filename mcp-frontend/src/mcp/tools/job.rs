@@ -44,9 +44,10 @@ pub(super) fn definition() -> Definition {
     Definition {
         name: "job",
         title: "Job",
-        description: "A call that takes too long for one answer goes on as a job. wait: its result, as its own tool would \
-            answer it, or how far it is after wait_s; status: how far it is; cancel: stops it. Without id: all jobs. \
-            Results are kept for 1 hour (the last 64).",
+        description: "A call that takes too long for one answer goes on as a job; query, execute, load and export with \
+            background: true are jobs at once. wait: its result, as its own tool would answer it, or how far it is after \
+            wait_s; status: how far it is; cancel: stops it. Calls that still run have an id, too (see `inspect`). Without \
+            id: all jobs and running calls. Results are kept for 1 hour (the last 64).",
         hints: Hints::Repeats,
         input: json!({
             "type": "object",
@@ -68,10 +69,21 @@ pub(super) async fn run(
     call: &Arc<Call>,
 ) -> Result<Answer, Failure> {
     let Some(id) = arguments.id else {
-        let all: Vec<_> = state.jobs.all().iter().map(|job| status(job)).collect();
-        return Ok(Answer::json(json!({"jobs": all})));
+        let running = running(state, call);
+        if matches!(arguments.action, Action::Cancel) {
+            return Err(which(&running));
+        }
+        let all: Vec<_> = state.jobs.all(&call.owner).iter().map(|job| status(job)).collect();
+        let running: Vec<_> = running
+            .iter()
+            .filter(|running| state.jobs.get(&running.id, &call.owner).is_none())
+            .map(|running| status(running))
+            .collect();
+        return Ok(Answer::json(json!({"jobs": all, "calls": running})));
     };
-    let job = state.jobs.get(&id).ok_or_else(|| unknown(state, &id))?;
+    let job = state.jobs.get(&id, &call.owner);
+    let job = job.or_else(|| running(state, call).into_iter().find(|running| running.id == id));
+    let job = job.ok_or_else(|| unknown(state, &id, call))?;
     match arguments.action {
         Action::Wait => {
             // Else this call would become a job itself.
@@ -85,6 +97,35 @@ pub(super) async fn run(
             Ok(Answer::json(status(&job)))
         }
     }
+}
+
+/// This client's calls that run, without those that only look.
+fn running(state: &State, call: &Call) -> Vec<Arc<Job>> {
+    let all = state.calls.all(&call.owner).into_iter();
+    all.filter(|running| running.tool != "job" && !std::ptr::eq(&*running.call, call)).collect()
+}
+
+/// What to say to a cancel of nothing in particular.
+fn which(running: &[Arc<Job>]) -> Failure {
+    let all: Vec<_> = running
+        .iter()
+        .map(|job| {
+            format!(
+                "{} ({}, {} s: {})",
+                job.id,
+                job.tool,
+                job.call.started.elapsed().as_secs(),
+                job.call.progress.sentence()
+            )
+        })
+        .collect();
+    Failure::new(match all.is_empty() {
+        true => "`id` is missing: nothing was canceled. No call of yours is running.".to_owned(),
+        false => format!(
+            "`id` is missing: nothing was canceled. Next: pass the id of one of these: {}.",
+            all.join("; ")
+        ),
+    })
 }
 
 /// The job's own answer, or where it is.
@@ -127,8 +168,9 @@ pub(super) fn status(job: &Job) -> Value {
     shown
 }
 
-fn unknown(state: &State, id: &str) -> Failure {
-    let known: Vec<_> = state.jobs.all().iter().map(|job| job.id.clone()).collect();
+fn unknown(state: &State, id: &str, call: &Call) -> Failure {
+    let known: Vec<_> =
+        state.jobs.all(&call.owner).iter().chain(&running(state, call)).map(|job| job.id.clone()).collect();
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Failure::new(format!(
         "There is no job {id}. It was of an earlier server, or its result is forgotten: it is kept for 1 hour, and of the \

@@ -73,6 +73,33 @@ fn check_operation(read_only: bool, tool: &str, arguments: &Map<String, Value>) 
     )))
 }
 
+/// The tools whose calls can be jobs from the beginning.
+const BACKGROUND: [&str; 4] = ["query", "execute", "load", "export"];
+
+/// Takes `background` out of a call's arguments: whether it is a job at once. Not the tools' concern.
+pub(crate) fn take_background(tool: &str, arguments: &mut Map<String, Value>) -> Result<bool, Failure> {
+    if !BACKGROUND.contains(&tool) {
+        return Ok(false);
+    }
+    match arguments.remove("background") {
+        None | Some(Value::Null | Value::Bool(false)) => Ok(false),
+        Some(Value::Bool(true)) => Ok(true),
+        Some(Value::String(text)) if text == "true" => Ok(true),
+        Some(Value::String(text)) if text == "false" => Ok(false),
+        Some(other) => Err(Failure::new(format!(
+            "`background` is true or false, not {other}. Nothing was run. Next: true makes the call a job at once."
+        ))),
+    }
+}
+
+/// Its schema.
+fn with_background(mut definition: Definition) -> Definition {
+    if BACKGROUND.contains(&definition.name) {
+        definition.input["properties"]["background"] = json!({"type": "boolean", "default": false});
+    }
+    definition
+}
+
 /// The tools that this server has, always in the same order.
 pub(crate) fn definitions(options: &Options) -> Vec<Definition> {
     let has = |toolset| options.toolsets.contains(&toolset);
@@ -101,7 +128,7 @@ pub(crate) fn definitions(options: &Options) -> Vec<Definition> {
     if has(Toolset::Catalog) {
         all.push(catalog::definition(options.read_only));
     }
-    all
+    all.into_iter().map(with_background).collect()
 }
 
 /// Runs a tool.

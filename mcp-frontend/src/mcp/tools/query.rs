@@ -60,7 +60,7 @@ pub(super) fn definition() -> Definition {
                 "inputs": inputs_schema(),
                 "database": {"type": "string", "description": "Alias"},
                 "max_rows": {"type": "integer", "default": 200, "minimum": 0, "maximum": 10000},
-                "max_bytes": {"type": "integer", "default": 24000, "minimum": 1, "maximum": 1000000},
+                "max_bytes": {"type": "integer", "default": 24000, "minimum": 1000, "maximum": 1000000, "description": "Of the whole answer"},
                 "cursor": {"type": "string"},
                 "timeout_s": seconds_schema()
             },
@@ -116,7 +116,7 @@ struct Asked {
 }
 
 async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call) -> Result<Answer, Failure> {
-    let paged = state.parking.page(cursor, limits).await?;
+    let paged = state.parking.page(cursor, limits, &call.owner).await?;
     let mut answer =
         shown(&paged.head, &paged.page, paged.next.is_some() || paged.cut.is_some(), call.started)?;
     if let Some(total) = paged.total {
@@ -126,7 +126,10 @@ async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call
         answer.insert("cursor".to_owned(), next.into());
     }
     if let Some(why) = paged.cut.and_then(End::warning) {
-        answer.insert("warnings".to_owned(), json!([why]));
+        match answer.get_mut("warnings").and_then(Value::as_array_mut) {
+            Some(warnings) => warnings.push(why.into()),
+            None => drop(answer.insert("warnings".to_owned(), json!([why]))),
+        }
     }
     Ok(Answer::json(answer.into()))
 }
@@ -194,8 +197,7 @@ async fn answered(
     call: &Call,
     answer: oneshot::Sender<Result<Value, Failure>>,
 ) -> Result<(), Failure> {
-    let mut page = Page::new(limits);
-    let (head, left) = match fill(rows, &mut page, call).await {
+    let (head, page, left) = match fill(rows, limits, call).await {
         Ok(filled) => filled,
         Err(failure) => {
             if failure.session_lost {
@@ -213,7 +215,8 @@ async fn answered(
     let mut shown = shown(&head, &page, true, call.started);
     let (parked, filling) = match (kept, &mut shown) {
         (Ok((parked, filling)), Ok(shown)) => {
-            shown.insert("cursor".to_owned(), format!("{}.0", state.parking.keep(parked.clone())).into());
+            let cursor = format!("{}.0", state.parking.keep(parked.clone(), &call.owner));
+            shown.insert("cursor".to_owned(), cursor.into());
             (parked, filling)
         }
         (Err(error), Ok(shown)) => {
@@ -248,29 +251,28 @@ async fn answered(
 }
 
 /// Reads rows into a page; the first that does not fit comes back.
-async fn fill(rows: &mut Rows<'_>, page: &mut Page, call: &Call) -> Result<(Head, Option<Vec<u8>>), Failure> {
+async fn fill(
+    rows: &mut Rows<'_>,
+    limits: Limits,
+    call: &Call,
+) -> Result<(Head, Page, Option<Vec<u8>>), Failure> {
     let columns = rows.columns().ok_or_else(|| {
         Failure::new(
             "This statement returns no rows. Next: use `execute` for statements that change something.",
         )
     })?;
-    let head = Head::of(columns);
-    let width = columns.len();
+    let head = Head::of(columns).within(limits);
+    let mut page = Page::of(&head, limits);
     let mut line = Vec::new();
     while let Some(row) = rows.next().await? {
         line.clear();
-        head.put_row(&row, None, &mut line)?;
-        if page.rows == 0 && page.is_too_long(&line) {
-            line.clear();
-            head.put_row(&row, Some(page.longest(width)), &mut line)?;
-            page.cut = true;
-        }
-        if !page.push(&line) {
-            return Ok((head, Some(line)));
+        head.put_row(&row, Some(page.longest()), &mut line)?;
+        if !page.push(&line, &head)? {
+            return Ok((head, page, Some(line)));
         }
         call.progress.set_rows(page.rows as u64);
     }
-    Ok((head, None))
+    Ok((head, page, None))
 }
 
 /// Keeps the rest of a result, as far as there is room.
@@ -288,7 +290,7 @@ async fn keep(rows: &mut Rows<'_>, head: &Head, first: &[u8], mut filling: Filli
         }
         line.clear();
         match rows.next().await {
-            Ok(Some(row)) => head.put_row(&row, None, &mut line)?,
+            Ok(Some(row)) => head.put_row(&row, Some(Limits::MOST.bytes), &mut line)?,
             Ok(None) => {
                 filling.end(End::Complete);
                 return Ok(());
@@ -308,11 +310,10 @@ fn shown(head: &Head, page: &Page, truncated: bool, started: Instant) -> Result<
     shown.insert("row_count".to_owned(), page.rows.into());
     shown.insert("truncated".to_owned(), truncated.into());
     shown.insert("elapsed_ms".to_owned(), elapsed_ms(started));
-    if page.cut {
-        shown.insert(
-            "warnings".to_owned(),
-            json!(["Values that were too long were cut; select less of them."]),
-        );
+    let cut = page.cut.then(|| "Values that were too long were cut; select less of them.".to_owned());
+    let warnings: Vec<_> = head.warning().into_iter().chain(cut).collect();
+    if !warnings.is_empty() {
+        shown.insert("warnings".to_owned(), json!(warnings));
     }
     Ok(shown)
 }

@@ -18,8 +18,15 @@ use crate::mcp::tables::{Column, Found, Table, columns_on, rows_on};
 pub(super) const MOST_BYTES: usize = 24_000;
 /// The most rows that a sample has.
 pub(super) const SAMPLED: usize = 100;
+/// What an answer has besides its tables, at most.
+const FRAME: usize = 800;
+/// What a value of a sample takes at least.
+const A_VALUE: usize = 32;
 /// Columns whose statistics are taken in one scan.
 pub(super) const COLUMNS_A_SCAN: usize = 40;
+
+/// Characters of a column's comment that are shown.
+const LONGEST_COMMENT: usize = 500;
 
 /// How much of a table is shown.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -90,12 +97,17 @@ pub(super) async fn list(
             break;
         }
         call.progress.doing(format!("looking at {}", found.shown()));
-        let room = MOST_BYTES.saturating_sub(bytes);
+        let room = (MOST_BYTES - FRAME).saturating_sub(bytes);
         let (table, rest) = match asked.detail {
             Detail::Names => (json!({"table": found.shown()}), None),
             _ => one(state, &found, &asked, column, room, call).await?,
         };
-        bytes += table.to_string().len() + 1;
+        let more = table.to_string().len() + 1;
+        if !shown.is_empty() && bytes + more > MOST_BYTES - FRAME {
+            next = Some(Cursor { found, column });
+            break;
+        }
+        bytes += more;
         shown.push(table);
         if let Some(column) = rest {
             next = Some(Cursor { found, column });
@@ -162,7 +174,8 @@ fn fitting(columns: &[Column], detail: Detail, room: usize) -> (&[Column], usize
     let mut left = room;
     let mut end = 0;
     for column in columns.iter().take(most) {
-        let bytes = self::column(column).to_string().len() + 1;
+        let value = if detail == Detail::Sample { A_VALUE } else { 0 };
+        let bytes = self::column(column).to_string().len() + 1 + value;
         if end > 0 && bytes > left {
             break;
         }
@@ -175,7 +188,10 @@ fn fitting(columns: &[Column], detail: Detail, room: usize) -> (&[Column], usize
 pub(super) fn column(column: &Column) -> Value {
     let mut about = json!({"name": column.name, "type": column.ty});
     if let Some(comment) = &column.comment {
-        about["comment"] = comment.as_str().into();
+        about["comment"] = match comment.char_indices().nth(LONGEST_COMMENT) {
+            Some((end, _)) => format!("{}…", &comment[..end]).into(),
+            None => comment.as_str().into(),
+        };
     }
     if !column.nullable {
         about["not_null"] = true.into();
@@ -196,14 +212,16 @@ pub(super) async fn sample(
     let sql = format!("SELECT {} FROM {from} LIMIT {}", names.join(", "), limits.rows);
     let explain = |error| Failure::of_statement(&error, &sql);
     let mut rows = lease.query(&sql).await.map_err(explain)?;
-    let head = rows.columns().map(Head::of).ok_or_else(|| Failure::new("The sample has no columns."))?;
-    let mut page = Page::new(limits);
-    let longest = page.longest(columns.len());
+    let head = rows
+        .columns()
+        .map(|columns| Head::of(columns).within(limits))
+        .ok_or_else(|| Failure::new("The sample has no columns."))?;
+    let mut page = Page::of(&head, limits);
     let mut line = Vec::new();
     while let Some(row) = rows.next().await.map_err(explain)? {
         line.clear();
-        head.put_row(&row, Some(longest.min(1_000)), &mut line)?;
-        if !page.push(&line) {
+        head.put_row(&row, Some(page.longest().min(1_000)), &mut line)?;
+        if !page.push(&line, &head)? {
             break;
         }
     }

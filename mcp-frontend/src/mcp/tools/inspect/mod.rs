@@ -73,7 +73,9 @@ pub(super) async fn run(
         return Ok(Answer { text: Some(GUIDE.to_owned()), ..Answer::json(json!({"guide": GUIDE})) });
     }
     let found = match (&target, &database) {
-        (None, None) if detail.is_none() && cursor.is_none() => return Ok(overview::overview(state).await),
+        (None, None) if detail.is_none() && cursor.is_none() => {
+            return Ok(overview::overview(state, call).await);
+        }
         (None, None) => all(state, call).await,
         (None, Some(alias)) => of_database(state, alias, call).await?,
         (Some(target), database) => match target_of(state, target, database.as_deref(), call).await? {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::mcp::answer::Answer;
+use crate::mcp::call::Call;
 use crate::mcp::engine::databases::{Database, Mode};
 use crate::mcp::overview::{Look, Seen, look};
 use crate::mcp::result::Limits;
@@ -15,7 +16,7 @@ use crate::mcp::tables::{Found, Size};
 const NAMED: usize = 20;
 
 /// What there is: databases with their first tables, the engine, what runs, and what is allowed.
-pub(super) async fn overview(state: &Arc<State>) -> Answer {
+pub(super) async fn overview(state: &Arc<State>, call: &Call) -> Answer {
     let look = look(state).await;
     let seen = &look.seen;
     let databases: Vec<_> =
@@ -26,9 +27,9 @@ pub(super) async fn overview(state: &Arc<State>) -> Answer {
     let mut shown = json!({
         "databases": databases,
         "engine": engine(state, &look),
-        "running": running(state),
+        "running": running(state, call),
         "queued": state.engine.queued(),
-        "jobs": state.jobs.all().iter().map(|job| super::super::job::status(job)).collect::<Vec<_>>(),
+        "jobs": state.jobs.all(&call.owner).iter().map(|job| super::super::job::status(job)).collect::<Vec<_>>(),
         "limits": {
             "max_rows": Limits::DEFAULT.rows,
             "max_bytes": Limits::DEFAULT.bytes,
@@ -108,17 +109,18 @@ fn table(alias: &str, size: &Size) -> Value {
 }
 
 /// The other calls that run.
-fn running(state: &State) -> Vec<Value> {
-    let jobs = state.jobs.all();
-    let others = state.calls.all().into_iter().filter(|running| running.tool != "inspect");
+fn running(state: &State, call: &Call) -> Vec<Value> {
+    let jobs = state.jobs.all(&call.owner);
+    let others = state.calls.all(&call.owner).into_iter().filter(|running| running.tool != "inspect");
     others
         .map(|running| {
             let mut about = json!({
+                "id": running.id,
                 "tool": running.tool,
                 "doing": running.call.progress.sentence(),
                 "seconds": running.call.started.elapsed().as_secs(),
             });
-            if let Some(job) = jobs.iter().find(|job| Arc::ptr_eq(&job.call, &running.call)) {
+            if let Some(job) = jobs.iter().find(|job| job.id == running.id) {
                 about["job"] = job.id.as_str().into();
             }
             about

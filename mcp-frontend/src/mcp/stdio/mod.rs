@@ -1,15 +1,17 @@
 //! Serving one client on standard input and output.
 
-use std::pin::Pin;
+mod exchange;
+mod transport;
+
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use rmcp::ServiceExt;
 use rmcp::transport::io::stdio_pipes;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use transport::LineTransport;
 
 use super::complain;
 use super::server::Server;
@@ -23,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 pub(super) async fn serve(state: &Arc<State>) -> Exit {
     let input_ended = CancellationToken::new();
     let (input, output) = stdio_pipes();
-    let serving = Server::new(state.clone()).serve((Input::new(input, input_ended.clone()), output));
+    let serving = Server::new(state.clone()).serve(LineTransport::new(input, output, input_ended.clone()));
     let running = tokio::select! {
         running = serving => running,
         () = state.ending.cancelled() => return Exit::Success,
@@ -42,32 +44,5 @@ pub(super) async fn serve(state: &Arc<State>) -> Exit {
         // The client left, or spoke no MCP.
         Err(_) if input_ended.is_cancelled() => Exit::Success,
         Err(error) => complain(&format!("the client did not begin as MCP demands: {error}"), Exit::Usage),
-    }
-}
-
-/// The client's end of the conversation. Its end is the order to end: rmcp would first wait 5 s for what still runs.
-struct Input<R> {
-    inner: R,
-    ended: CancellationToken,
-}
-
-impl<R> Input<R> {
-    fn new(inner: R, ended: CancellationToken) -> Self {
-        Self { inner, ended }
-    }
-}
-
-impl<R: AsyncRead + Unpin> AsyncRead for Input<R> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = ready!(Pin::new(&mut self.inner).poll_read(cx, buffer));
-        if read.is_err() || buffer.filled().len() == before {
-            self.ended.cancel();
-        }
-        Poll::Ready(read)
     }
 }
