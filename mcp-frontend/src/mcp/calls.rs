@@ -43,6 +43,11 @@ impl Calls {
         self.lock().running.values().filter(|job| job.call.owner == *owner).cloned().collect()
     }
 
+    /// Those of all clients.
+    pub(crate) fn of_everybody(&self) -> Vec<Arc<Job>> {
+        self.lock().running.values().cloned().collect()
+    }
+
     /// Whose calls run.
     pub(crate) fn owners(&self) -> HashSet<Owner> {
         self.lock().running.values().map(|job| job.call.owner.clone()).collect()

@@ -84,7 +84,7 @@ pub(crate) async fn look(state: &Arc<State>) -> Look {
 
 /// How many calls run for long enough to keep hyperd busy.
 fn busy(state: &State) -> usize {
-    let running = state.calls.all().into_iter().filter(|running| running.tool != "inspect");
+    let running = state.calls.of_everybody().into_iter().filter(|running| running.tool != "inspect");
     running.filter(|running| running.call.started.elapsed() >= LONG).count()
 }
 

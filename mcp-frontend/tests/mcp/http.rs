@@ -347,7 +347,8 @@ async fn one_session_neither_sees_nor_stops_nor_reads_what_is_anothers() {
     let rows = "SELECT i FROM generate_series(1, 1000) AS g(i)";
     let cursor = a.call("query", json!({"sql": rows})).await["structuredContent"]["cursor"].clone();
     let uri = format!("hyper://results/{}", cursor.as_str().expect("a cursor").trim_end_matches(".0"));
-    let job = a.call("query", json!({"sql": LONG, "background": true})).await["structuredContent"]["job"].clone();
+    let job =
+        a.call("query", json!({"sql": LONG, "background": true})).await["structuredContent"]["job"].clone();
     assert!(job.is_string());
 
     let paged = b.call("query", json!({"cursor": cursor})).await;
@@ -387,7 +388,8 @@ async fn two_programs_without_sessions_have_jobs_and_results_of_their_own() {
     };
     let rows = "SELECT i FROM generate_series(1, 1000) AS g(i)";
     let cursor = call("a", "query", json!({"sql": rows})).await["structuredContent"]["cursor"].clone();
-    let job = call("a", "query", json!({"sql": LONG, "background": true})).await["structuredContent"]["job"].clone();
+    let job = call("a", "query", json!({"sql": LONG, "background": true})).await["structuredContent"]["job"]
+        .clone();
 
     let paged = call("b", "query", json!({"cursor": cursor})).await;
     let canceled = call("b", "job", json!({"id": job, "action": "cancel"})).await;
@@ -407,7 +409,10 @@ async fn two_programs_without_sessions_have_jobs_and_results_of_their_own() {
 async fn a_session_that_is_ended_takes_its_calls_and_results_along() {
     let server = Http::start(&[]);
     let session = Session::begin(&server).await;
-    assert!(session.call("query", json!({"sql": LONG, "background": true})).await["structuredContent"]["job"].is_string());
+    assert!(
+        session.call("query", json!({"sql": LONG, "background": true})).await["structuredContent"]["job"]
+            .is_string()
+    );
     let running = json!({"name": "inspect", "arguments": {}});
 
     let end = Client::new().delete(&server.url).headers(server.authorization());
