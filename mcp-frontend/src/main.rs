@@ -1,16 +1,26 @@
 //! The `hyperwire` command: SQL on Hyper, from the shell.
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests lay out files of their own")
+)]
 
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a command serves nobody else")]
 mod args;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a command serves nobody else")]
 mod connection;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a command serves nobody else")]
 #[cfg(unix)]
 mod daemon_command;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a command serves nobody else")]
 #[cfg(unix)]
 mod doctor;
 mod exit;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a command serves nobody else")]
 mod hyperd_command;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod progress;
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a command serves nobody else")]
 mod sql;
 
 use std::io;

@@ -1,5 +1,6 @@
 //! The command as its users have it: a process of its own, on a real hyperd that it provides for itself.
 #![cfg(unix)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "tests lay out files of their own")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;

@@ -44,6 +44,9 @@ pub(crate) struct McpArguments {
     /// Where a read-only server may export results to.
     #[arg(long, value_name = "FOLDER", requires = "read_only")]
     pub(crate) export_dir: Option<PathBuf>,
+    /// How large this server's temporary files may be together, and one compressed file when it is expanded.
+    #[arg(long, value_name = "MIB", default_value_t = 10 * 1024, value_parser = clap::value_parser!(u64).range(1..1 << 30))]
+    pub(crate) scratch_limit: u64,
     /// What answers consist of: clients differ in what they show to the model.
     #[arg(long, value_enum, default_value_t = ContentKind::Both)]
     pub(crate) content: ContentKind,

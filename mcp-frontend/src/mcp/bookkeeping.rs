@@ -184,6 +184,9 @@ pub(crate) async fn read(
     statement: &Statement,
     call: &Call,
 ) -> Result<Vec<Row>, Failure> {
+    if state.engine.is_unwritten(alias).await {
+        return Ok(Vec::new());
+    }
     let mut lease = state
         .engine
         .lease_to_read(Needs { database: Some(alias), light: true, ..Needs::default() }, call)

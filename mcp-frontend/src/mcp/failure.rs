@@ -3,9 +3,11 @@
 use std::fmt::Write as _;
 
 use hyperwire_tokio::Error;
-use hyperwire_tokio::core::session::ServerError;
+use hyperwire_tokio::core::session::{Fault, ServerError};
+use hyperwire_tokio::core::wire::LimitKind;
 
 use super::advice::{Refusal, advice};
+use super::engine::LONGEST_RESULT_ROW;
 
 /// A call that did not do what it was asked. The text says what happened, whose fault it is, and what to do next.
 #[derive(Clone, Debug)]
@@ -32,6 +34,14 @@ impl Failure {
                 sqlstate: Some(server.code().as_str().to_owned()),
                 said: Some((server.message().to_owned(), server.position())),
                 session_lost: error.is_session_lost(),
+            },
+            None if is_limit(error) => Self {
+                session_lost: true,
+                ..Self::new(format!(
+                    "A row of the result has more than {} MiB, which is the limit for one row. Next: select less of it, as with \
+                     left(column, 1000), or write it to a file with COPY or `export` as csv or parquet.",
+                    LONGEST_RESULT_ROW >> 20
+                ))
             },
             None if error.is_session_lost() => Self {
                 text: format!(
@@ -64,6 +74,10 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::of_statement(&error, "")
     }
+}
+
+fn is_limit(error: &Error) -> bool {
+    matches!(error, Error::Session { fault: Fault::Limit(limit), .. } if limit.what == LimitKind::MessageLength)
 }
 
 fn server_text(error: &ServerError, sql: &str) -> String {

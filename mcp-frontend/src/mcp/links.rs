@@ -1,7 +1,8 @@
 //! Links that lead out of folders.
 
-use std::fs;
 use std::path::PathBuf;
+
+use super::disk::{Kind, blocking, shown};
 
 /// So many files are looked at.
 const MOST: usize = 100_000;
@@ -12,17 +13,18 @@ pub(super) fn link_outside(folders: &[PathBuf]) -> Result<Option<PathBuf>, Strin
     let mut left = folders.to_vec();
     let mut count = 0;
     while let Some(folder) = left.pop() {
-        let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        for entry in entries.flatten() {
-            count += 1;
-            if count > MOST {
-                return Err(format!("they hold more than {MOST} files"));
-            }
-            let kind = entry.file_type().map_err(|error| format!("{}: {error}", entry.path().display()))?;
-            if kind.is_dir() {
-                left.push(entry.path());
-            } else if kind.is_symlink() && !is_harmless(&entry.path(), folders) {
-                return Ok(Some(entry.path()));
+        let found =
+            blocking::names(&folder, |_| true).map_err(|error| format!("{}: {error}", shown(&folder)))?;
+        count += found.names.len();
+        if count > MOST || found.is_cut {
+            return Err(format!("they hold more than {MOST} files"));
+        }
+        for name in found.names {
+            let path = folder.join(name);
+            match blocking::about_link(&path).map_err(|error| format!("{}: {error}", shown(&path)))?.kind {
+                Kind::Folder => left.push(path),
+                Kind::Link if !is_harmless(&path, folders) => return Ok(Some(path)),
+                _ => {}
             }
         }
     }
@@ -30,12 +32,15 @@ pub(super) fn link_outside(folders: &[PathBuf]) -> Result<Option<PathBuf>, Strin
 }
 
 fn is_harmless(link: &std::path::Path, folders: &[PathBuf]) -> bool {
-    link.canonicalize()
-        .is_ok_and(|target| target.is_dir() || folders.iter().any(|folder| target.starts_with(folder)))
+    blocking::canonical(link).is_ok_and(|target| {
+        folders.iter().any(|folder| target.starts_with(folder))
+            || blocking::about(&target).is_ok_and(|about| about.is_folder())
+    })
 }
 
 #[cfg(all(test, unix))]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;

@@ -8,6 +8,7 @@ mod calls;
 mod changes;
 mod chart;
 mod config;
+mod disk;
 mod engine;
 mod failure;
 mod files;
@@ -15,6 +16,7 @@ mod http;
 mod instructions;
 mod intake;
 mod jobs;
+mod last_resort;
 mod links;
 mod missing;
 mod names;
@@ -32,6 +34,7 @@ mod stdio;
 mod tables;
 mod tools;
 mod watching;
+mod wildcard;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +46,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::args::mcp::{McpArguments, McpCommand};
 use crate::exit::Exit;
+use disk::Disk;
 use engine::databases::Database;
 use engine::{Engine, Kind};
 use failure::Failure;
@@ -70,12 +74,12 @@ pub(crate) fn run(arguments: &McpArguments) -> Exit {
 }
 
 async fn serve(arguments: &McpArguments) -> Exit {
-    let state = match state(arguments) {
+    let state = match state(arguments).await {
         Ok(state) => state,
         // A folder that is not there, or no place for scratch files; without a hyperd there still is a server.
         Err(failure) => return complain(failure.text(), Exit::Usage),
     };
-    end_on_signals(&state.ending);
+    last_resort::end_on_signals(&state.ending);
     let warming = state.engine.clone();
     tokio::spawn(async move {
         // Whoever calls next is told why.
@@ -85,6 +89,7 @@ async fn serve(arguments: &McpArguments) -> Exit {
         Some(address) => http::serve(&state, address, !arguments.no_token).await,
         None => stdio::serve(&state).await,
     };
+    last_resort::arm();
     state.ending.cancel();
     state.work.close();
     // Calls end by themselves now, which drops their leases.
@@ -93,13 +98,23 @@ async fn serve(arguments: &McpArguments) -> Exit {
     exit
 }
 
-fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
-    let paths = paths::Paths::new(&arguments.allow_dir)?;
+async fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
+    let disk = Disk::default();
+    disk::quota::set_limit(arguments.scratch_limit << 20);
+    let paths = paths::Paths::new(&disk, &arguments.allow_dir).await?;
     let persistent = match arguments.ephemeral_only {
         true => None,
-        false => persistent::locate(arguments.persistent_db.as_deref(), arguments.read_only, &paths)?,
+        false => {
+            let asked = arguments.persistent_db.as_deref();
+            persistent::locate(&disk, asked, arguments.read_only, &paths).await?
+        }
     };
-    let engine = Engine::new(&kind(arguments, &paths, persistent.as_ref()))?;
+    let export_dir = match &arguments.export_dir {
+        Some(folder) => Some(disk.folder(folder).await?),
+        None => None,
+    };
+    let engine =
+        Engine::new(&disk, &kind(arguments, &paths, persistent.as_ref(), export_dir.as_deref())).await?;
     if let Some(persistent) = persistent {
         engine.databases.add(persistent)?;
     }
@@ -107,12 +122,13 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         read_only: arguments.read_only,
         soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
         toolsets: arguments.toolsets.clone(),
-        export_dir: arguments.export_dir.clone(),
+        export_dir,
         content: arguments.content,
     };
     Ok(Arc::new(State {
         tools: tools::definitions(&options),
         options,
+        disk,
         paths,
         changes: changes::Changes::default(),
         engine,
@@ -129,33 +145,18 @@ fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
     }))
 }
 
-fn kind(arguments: &McpArguments, paths: &paths::Paths, persistent: Option<&Database>) -> Kind {
+fn kind(
+    arguments: &McpArguments,
+    paths: &paths::Paths,
+    persistent: Option<&Database>,
+    export_dir: Option<&Path>,
+) -> Kind {
     if paths.allowed().is_empty() {
         return if arguments.private { Kind::Private } else { Kind::Shared };
     }
     let persistent = persistent.and_then(|database| database.path.parent()).map(Path::to_path_buf);
-    let export = arguments.export_dir.as_deref().and_then(|folder| folder.canonicalize().ok());
+    let export = export_dir.map(Path::to_path_buf);
     Kind::Bounded(paths.allowed().iter().cloned().chain(persistent).chain(export).collect())
-}
-
-/// Being told to end is as good as the end of input.
-fn end_on_signals(ending: &CancellationToken) {
-    #[cfg(unix)]
-    for kind in [tokio::signal::unix::SignalKind::terminate(), tokio::signal::unix::SignalKind::hangup()] {
-        if let Ok(mut signal) = tokio::signal::unix::signal(kind) {
-            let ending = ending.clone();
-            tokio::spawn(async move {
-                signal.recv().await;
-                ending.cancel();
-            });
-        }
-    }
-    let ending = ending.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            ending.cancel();
-        }
-    });
 }
 
 fn complain(why: &str, exit: Exit) -> Exit {

@@ -51,25 +51,6 @@ pub(crate) fn is_pattern(text: &str) -> bool {
     text.contains(['%', '*'])
 }
 
-/// Whether a name is like a pattern, in which `%` and `*` stand for anything. Case does not matter.
-pub(crate) fn is_like(name: &str, pattern: &str) -> bool {
-    let name = name.to_lowercase();
-    let pattern = pattern.to_lowercase();
-    let mut pieces = pattern.split(['%', '*']);
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = name.strip_prefix(first) else { return false };
-    let mut last = None;
-    for piece in pieces {
-        if let Some(middle) = last.replace(piece) {
-            match rest.find(middle) {
-                Some(at) => rest = &rest[at + middle.len()..],
-                None => return false,
-            }
-        }
-    }
-    last.map_or(rest.is_empty(), |last| rest.ends_with(last))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,22 +70,5 @@ mod tests {
         assert_eq!(parts("a..b"), None);
         assert_eq!(parts("\"open"), None);
         assert_eq!(parts("\"a\"b"), None);
-    }
-
-    #[test]
-    fn wildcards_stand_for_anything_and_case_for_nothing() {
-        for (name, pattern) in [
-            ("orders", "ORD%"),
-            ("orders", "*ers"),
-            ("orders", "%d%r%"),
-            ("orders", "o%%s"),
-            ("orders", "orders"),
-            ("", "%"),
-        ] {
-            assert!(is_like(name, pattern), "{name} like {pattern}");
-        }
-        for (name, pattern) in [("orders", "ord"), ("orders", "%x%"), ("aba", "ab%ba"), ("a", "a%a")] {
-            assert!(!is_like(name, pattern), "{name} not like {pattern}");
-        }
     }
 }

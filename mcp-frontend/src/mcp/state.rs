@@ -10,6 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::bookkeeping::Bookkeeping;
 use super::calls::Calls;
 use super::changes::Changes;
+use super::disk::Disk;
 use super::engine::Engine;
 use super::jobs::Jobs;
 use super::overview::Overview;
@@ -30,7 +31,7 @@ pub(crate) struct Options {
     pub(crate) soft_deadline: Duration,
     /// Tools besides the eight.
     pub(crate) toolsets: Vec<Toolset>,
-    /// Where a read-only server may export to.
+    /// Where a read-only server may export to; canonical.
     pub(crate) export_dir: Option<PathBuf>,
     /// What answers consist of.
     pub(crate) content: ContentKind,
@@ -42,6 +43,8 @@ pub(crate) struct State {
     /// Those that it has, in the order that clients see.
     pub(crate) tools: Vec<Definition>,
     pub(crate) engine: Arc<Engine>,
+    /// Through which every path goes.
+    pub(crate) disk: Disk,
     pub(crate) paths: Paths,
     pub(crate) changes: Changes,
     pub(crate) parking: Parking,

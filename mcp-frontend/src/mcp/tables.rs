@@ -12,8 +12,9 @@ use super::call::Call;
 use super::engine::databases::LOCAL;
 use super::engine::{Lease, Needs, literal, quoted};
 use super::failure::{Failure, nearest};
-use super::names::{is_like, parts, shown};
+use super::names::{parts, shown};
 use super::state::State;
+use super::wildcard::Wildcard;
 
 /// A table of a database.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,15 +60,25 @@ impl Found {
     pub(crate) fn shown(&self) -> String {
         format!("{}.{}.{}", shown(&self.alias), shown(&self.table.schema), shown(&self.table.name))
     }
+}
 
-    /// Whether a pattern is of it: of its name, or of as many of its parts, from the end, as the pattern has.
-    pub(crate) fn is_like(&self, pattern: &str) -> bool {
-        let Self { alias, table: Table { schema, name } } = self;
-        match pattern.split('.').collect::<Vec<_>>()[..] {
-            [of_name] => is_like(name, of_name),
-            [first, of_name] => is_like(name, of_name) && (is_like(schema, first) || is_like(alias, first)),
+/// A pattern of tables: of their names, or of as many of alias.schema.name, from the end, as it has dots.
+#[derive(Debug)]
+pub(crate) struct TablePattern(Vec<Wildcard>);
+
+impl TablePattern {
+    pub(crate) fn new(pattern: &str) -> Result<Self, Failure> {
+        pattern.split('.').map(Wildcard::of_names).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a table is meant.
+    pub(crate) fn matches(&self, found: &Found) -> bool {
+        let Found { alias, table: Table { schema, name } } = found;
+        match self.0.as_slice() {
+            [of_name] => of_name.matches(name),
+            [first, of_name] => of_name.matches(name) && (first.matches(schema) || first.matches(alias)),
             [of_alias, of_schema, of_name] => {
-                is_like(alias, of_alias) && is_like(schema, of_schema) && is_like(name, of_name)
+                of_alias.matches(alias) && of_schema.matches(schema) && of_name.matches(name)
             }
             _ => false,
         }
@@ -76,10 +87,7 @@ impl Found {
 
 /// The tables of the database with this alias, by schema and name.
 pub(crate) async fn tables(state: &Arc<State>, alias: &str, call: &Call) -> Result<Vec<Table>, Failure> {
-    let mut lease = open(state, alias, call).await?;
-    let sizes = sizes_on(&mut lease, alias).await?;
-    lease.finish().await?;
-    Ok(sizes.into_iter().map(|size| size.table).collect())
+    Ok(sizes(state, alias, call).await?.into_iter().map(|size| size.table).collect())
 }
 
 /// The columns of a table; none if there is no such table.
@@ -97,6 +105,10 @@ pub(crate) async fn columns(
 
 /// What the catalog says of the tables of the database with this alias, by schema and name.
 pub(crate) async fn sizes(state: &Arc<State>, alias: &str, call: &Call) -> Result<Vec<Size>, Failure> {
+    // To look is no reason to make its file.
+    if state.engine.is_unwritten(alias).await {
+        return Ok(Vec::new());
+    }
     let mut lease = open(state, alias, call).await?;
     let sizes = sizes_on(&mut lease, alias).await?;
     lease.finish().await?;
@@ -141,7 +153,15 @@ pub(crate) async fn find(
                 names.join(", ")
             )))
         }
-        None => Err(no_such_table(name, &all)),
+        None => {
+            // One that cannot be opened was passed over: why, is what the caller has to know if it was meant.
+            let first = parts.first().map(String::as_str).filter(|_| parts.len() > 1);
+            let meant = database.or(first).and_then(|alias| state.engine.databases.get(alias).ok());
+            if let Some(meant) = meant {
+                tables(state, &meant.alias, call).await?;
+            }
+            Err(no_such_table(name, &all))
+        }
     }
 }
 

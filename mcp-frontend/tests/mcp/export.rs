@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::process::{hyperd_of, kill};
-use crate::server::{Answer, Server};
+use crate::server::{Answer, GENEROUS, Server};
 
 /// A row of every type that most formats have, and one of NULLs.
 const KINDS: &str = "SELECT * FROM (VALUES \
@@ -411,4 +411,49 @@ fn a_read_only_server_exports_into_one_folder() {
 
     assert!(text.contains("exports only into"), "{text}");
     assert!(other.names().is_empty());
+}
+
+#[test]
+fn of_two_exports_to_one_new_path_exactly_one_succeeds() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::private(&[]);
+    server.call("query", json!({"sql": "SELECT 1"})).structured();
+    for (format, ending) in
+        [("csv", "csv"), ("json", "json"), ("parquet", "parquet"), ("hyper", "hyper"), ("iceberg", "ice")]
+    {
+        let path = folder.path().join(format!("new.{ending}"));
+        let export = |rows: u32| json!({"sql": format!("SELECT i FROM generate_series(1, {rows}) AS g(i)"), "path": path, "format": format});
+
+        let both = [server.begin("export", export(1000)), server.begin("export", export(2000))];
+        let answers = both.map(|pending| server.wait(pending, GENEROUS));
+
+        let won: Vec<_> = answers.iter().filter(|answer| !answer.is_error()).collect();
+        assert_eq!(won.len(), 1, "{format}: {answers:?}");
+        let lost = answers.iter().find(|answer| answer.is_error()).expect("the other").error();
+        assert!(lost.contains("exists") || lost.contains("Another call"), "{format}: {lost}");
+    }
+    let left = fs::read_dir(folder.path()).expect("it is there").count();
+    assert_eq!(left, 5, "nothing unfinished is left");
+}
+
+#[test]
+fn a_link_that_is_exported_over_stays_a_link() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [target, link] = ["target.csv", "link.csv"].map(|name| folder.path().join(name));
+    fs::write(&target, "old").expect("room");
+    std::os::unix::fs::symlink(&target, &link).expect("room");
+    let picture = folder.path().join("link.png");
+    std::os::unix::fs::symlink(folder.path().join("target.png"), &picture).expect("room");
+    fs::write(folder.path().join("target.png"), "old").expect("room");
+    let server = Server::private(&[]);
+
+    server.call("export", json!({"sql": "SELECT 1 AS a", "path": link, "overwrite": true})).structured();
+    let chart = json!({"sql": "SELECT 'a' AS x, 1 AS y", "kind": "bar", "path": picture, "overwrite": true});
+    assert!(!server.call("chart", chart).is_error());
+
+    for link in [&link, &picture] {
+        assert!(fs::symlink_metadata(link).expect("it is there").is_symlink());
+    }
+    assert_eq!(fs::read_to_string(&target).expect("it is there"), "a\n1\n");
+    assert_ne!(fs::read(folder.path().join("target.png")).expect("it is there"), b"old");
 }

@@ -1,9 +1,11 @@
 //! `hyperwire mcp` as its clients have it: a process that is spoken to on its standard input and output, on a real hyperd.
 #![cfg(unix)]
 #![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "tests say why they are skipped, and the figures that they judge"
+    reason = "tests lay out files, and say why they are skipped and the figures that they judge"
 )]
 
 mod process;
@@ -14,17 +16,21 @@ mod catalog;
 mod chart;
 mod config;
 mod database;
+mod disk;
 mod durable;
 mod errors;
 mod execute;
 mod export;
+mod folders;
 mod generations;
+mod gone;
 mod guide;
 mod hang;
 mod http;
 mod inputs;
 mod inspect;
 mod job;
+mod limits;
 mod lines;
 mod load;
 mod memory;

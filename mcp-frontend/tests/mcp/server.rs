@@ -188,6 +188,18 @@ impl Server {
         }
     }
 
+    /// Waits for an end that somebody else has brought about.
+    pub(crate) fn wait_for_end(mut self) -> ExitStatus {
+        let since = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            assert!(since.elapsed() < GENEROUS, "the server does not end");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     fn wait_until<T>(&self, within: Duration, mut found: impl FnMut(&mut Said) -> Option<T>) -> Option<T> {
         let deadline = Instant::now() + within;
         let mut said = self.heard.said.lock().expect("no panic holds it");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::mcp::disk::process_status;
+
 /// How much processor time a process has used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Activity {
@@ -39,7 +41,7 @@ struct Status {
 
 /// proc(5): the name is in parentheses and may hold anything; the state is the 3rd field, the times are the 14th and 15th.
 fn status(pid: u32) -> Option<Status> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let text = process_status(pid)?;
     let mut fields = text.rsplit_once(')')?.1.split_ascii_whitespace();
     let state = fields.next()?.chars().next()?;
     let mut ticks = fields.skip(10).map(|ticks| ticks.parse().ok());

@@ -1,15 +1,16 @@
 //! A database that a session has opened for a call.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyperwire_tokio::core::session::SqlState;
 use hyperwire_tokio::{Client, Error};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::databases::{Database, Mode};
+use super::databases::{Database, Mode, PERSISTENT};
 use super::hyperd::{Hold, quoted};
 use super::usage::Using;
+use crate::mcp::disk::{About, Disk, Fault, Kind, shown};
 use crate::mcp::failure::Failure;
 
 /// How long one that is in the way may be waited for: calls of other servers hold a database only while they use it.
@@ -28,21 +29,25 @@ pub(super) struct Attached {
 }
 
 impl Attached {
-    /// Opens it, and creates its file if it is to be written and there is none. If it is open for writing already and
-    /// `may_write` is set, it is opened for writing too.
+    /// Opens it. If it is open for writing already and `may_write` is set, it is opened for writing too. Its file has to be
+    /// there; only a call that may write makes the file of the persistent database. hyperd would make any.
     pub(super) async fn attach(
         client: &mut Client,
+        disk: &Disk,
         hold: &Hold,
         database: Database,
         using: Using,
         may_write: bool,
+        creates: bool,
     ) -> Result<Self, Failure> {
         let Database { alias, path, mut mode } = database;
         let text = path.to_str().ok_or_else(|| {
             Failure::new(format!("The path {} is not UTF-8, which Hyper needs. Rename it.", path.display()))
         })?;
-        if mode == Mode::ReadWrite {
-            hold.create_database(text).await?;
+        if creates {
+            hold.create_database(disk, text).await?;
+        } else {
+            expect_there(disk, &alias, &path).await?;
         }
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -81,6 +86,27 @@ impl Attached {
             Err(error) => return Err(Failure::of_statement(&error, &sql)),
         }
         Ok(self.using)
+    }
+}
+
+/// Whether the file is there still.
+async fn expect_there(disk: &Disk, alias: &str, path: &Path) -> Result<(), Failure> {
+    match disk.about(path).await {
+        Ok(About { kind: Kind::Special(what), .. }) => {
+            Err(Fault::Special { path: path.to_owned(), what }.failure("opened").advise("Nothing was run."))
+        }
+        Ok(_) => Ok(()),
+        Err(fault) if fault.is_missing() && alias == PERSISTENT => Err(Failure::new(format!(
+            "The persistent database has no file: {} is not there yet, or not any more. Nothing was run, and reading makes \
+             none. Next: write to it, which makes the file: a CREATE TABLE, or `load`.",
+            shown(path)
+        ))),
+        Err(fault) if fault.is_missing() => Err(Failure::new(format!(
+            "The file of the database {alias} is gone: {} was deleted or moved since it was attached. Nothing was run, and \
+             no new file was made. Next: have the file put back, or detach {alias}.",
+            shown(path)
+        ))),
+        Err(fault) => Err(fault.failure("opened").advise("Nothing was run.")),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::private::Private;
 use crate::connection::with_causes;
+use crate::mcp::disk::Disk;
 use crate::mcp::failure::Failure;
 
 /// How long a call waits for a hyperd, the replacement of one that hangs included: see
@@ -23,6 +24,9 @@ use crate::mcp::failure::Failure;
 pub(super) const CONNECT: Duration = Duration::from_secs(60);
 /// How long one login may take. They take less than 1 ms, and 50 ms with 24 statements on two cores.
 const LOGIN: Duration = Duration::from_secs(5);
+
+/// Bytes of one row of a result, which is in memory twice when it is written into an answer.
+pub(crate) const LONGEST_RESULT_ROW: u32 = 64 << 20;
 
 /// Locked while a database is created on a hyperd of this server's own.
 static CREATING: Mutex<()> = Mutex::const_new(());
@@ -194,11 +198,12 @@ impl Hold {
 
     /// Creates a database file that others may want at the same moment, unless it is there. When this returns it can be
     /// attached: hyperd hangs for good if that is done while it creates the file.
-    pub(crate) async fn create_database(&self, path: &str) -> Result<(), Failure> {
+    pub(crate) async fn create_database(&self, disk: &Disk, path: &str) -> Result<(), Failure> {
+        let is_there = async || disk.exists(Path::new(path)).await.map_err(|fault| fault.failure("opened"));
         match self {
             // It has its name only when it is ready.
             #[cfg(unix)]
-            Self::Shared(_) if Path::new(path).exists() => Ok(()),
+            Self::Shared(_) if is_there().await? => Ok(()),
             #[cfg(unix)]
             Self::Shared(in_use) => in_use
                 .create_database(path, Duration::from_secs(30))
@@ -207,7 +212,7 @@ impl Hold {
             Self::Private(endpoint, _) => {
                 // Nobody but this server uses that hyperd.
                 let _alone = CREATING.lock().await;
-                if Path::new(path).exists() {
+                if is_there().await? {
                     return Ok(());
                 }
                 let mut client = Client::connect(config(endpoint.clone())).await?;
@@ -249,6 +254,7 @@ pub(super) fn config(endpoint: Endpoint) -> Config {
     config.connect_timeout = LOGIN;
     // Hyper's own text is exact, once floats have all their digits.
     config.session.result_format = Format::Text;
+    config.session.limits.message_length = LONGEST_RESULT_ROW;
     config.session.options.push(("extra_float_digits".to_owned(), "3".to_owned()));
     config
 }

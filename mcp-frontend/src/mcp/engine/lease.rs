@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::attached::Attached;
-use super::databases::{Database, LOCAL, Mode};
+use super::databases::{Database, LOCAL, Mode, PERSISTENT};
 use super::durability::{Durability, Write, let_go};
 use super::hyperd::{Hold, Run};
 use super::vigil::Watched;
@@ -94,12 +94,21 @@ impl Lease {
 
     async fn attach(&mut self, database: Database) -> Result<(), Failure> {
         let using = self.engine.usage.enter(&database.path).await;
-        let session = self.session_mut();
+        let session = self.session.as_mut().expect("a lease has a session until it ends");
         let may_write = session.purpose == Purpose::Read;
+        let creates = !may_write && database.mode == Mode::ReadWrite && database.alias == PERSISTENT;
         // Should this be dropped in between, the session must not be used again.
         let clean = std::mem::replace(&mut session.clean, false);
-        let attached =
-            Attached::attach(&mut session.client, &session.hold, database, using, may_write).await?;
+        let (client, disk, hold) = (&mut session.client, &self.engine.disk, &session.hold);
+        let attached = Attached::attach(client, disk, hold, database, using, may_write, creates).await;
+        // One that was refused has left no trace.
+        let attached = match attached {
+            Ok(attached) => attached,
+            Err(failure) => {
+                session.clean = clean && !failure.session_lost;
+                return Err(failure);
+            }
+        };
         session.attached.push(attached);
         session.clean = clean;
         Ok(())

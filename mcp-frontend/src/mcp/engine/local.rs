@@ -1,6 +1,5 @@
 //! The scratch database, which hyperd opens for every session.
 
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -8,10 +7,12 @@ use hyperwire_tokio::Client;
 
 use super::databases::LOCAL;
 use super::hyperd::{Run, quoted};
+use crate::mcp::disk::Disk;
 use crate::mcp::failure::Failure;
 
 /// Its file, and the hyperd that has it.
 pub(super) struct Local {
+    disk: Disk,
     path: PathBuf,
     /// Locked while it is created: hyperd can hang for good when several sessions create and open the same new file at
     /// once.
@@ -41,8 +42,8 @@ impl Opened {
 }
 
 impl Local {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, opened: tokio::sync::Mutex::default(), notice: Mutex::default() }
+    pub(super) fn new(disk: Disk, path: PathBuf) -> Self {
+        Self { disk, path, opened: tokio::sync::Mutex::default(), notice: Mutex::default() }
     }
 
     /// Attaches it to a session of this hyperd, on which it is kept open by another session if this is the first.
@@ -97,8 +98,9 @@ impl Local {
             (Err(error), _) if error.is_session_lost() => Err(attached.map(drop).unwrap_err().into()),
             (Err(_), _) => {
                 // The old hyperd still has it, or it is broken.
-                fs::remove_file(&self.path)
-                    .map_err(|error| Failure::new(format!("A new scratch database cannot be: {error}.")))?;
+                self.disk.remove(&self.path).await.map_err(|fault| {
+                    Failure::new(format!("A new scratch database cannot be made: {}.", fault.why()))
+                })?;
                 client.execute(create).await?;
                 client.execute(attach).await?;
                 Ok(Some(0))

@@ -13,6 +13,7 @@ pub(crate) mod scratch;
 mod usage;
 mod vigil;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -21,12 +22,13 @@ use tokio::time::{sleep, timeout};
 use tokio_util::task::TaskTracker;
 
 use crate::mcp::call::Call;
+use crate::mcp::disk::{Disk, shown};
 use crate::mcp::failure::Failure;
 use crate::mcp::read_only::Oracle;
 use admission::Admission;
-use databases::{Database, Databases, LOCAL, Mode};
+use databases::{Database, Databases, LOCAL, Mode, PERSISTENT};
 use hyperd::{Hold, Hyperd};
-pub(crate) use hyperd::{Kind, Run, quoted};
+pub(crate) use hyperd::{Kind, LONGEST_RESULT_ROW, Run, quoted};
 pub(crate) use lease::{Lease, literal};
 use local::Local;
 use scratch::Scratch;
@@ -58,6 +60,7 @@ pub(crate) struct Engine {
     warming: tokio::sync::Mutex<()>,
     local: Local,
     vigil: Vigil,
+    disk: Disk,
 }
 
 /// A session that nobody uses. The scratch database is attached to it.
@@ -90,9 +93,9 @@ enum Purpose {
 }
 
 impl Engine {
-    pub(crate) fn new(kind: &Kind) -> Result<Arc<Self>, Failure> {
-        let scratch = Scratch::create().map_err(|error| {
-            Failure::new(format!("There is no place for scratch files: {error}. Set TMPDIR."))
+    pub(crate) async fn new(disk: &Disk, kind: &Kind) -> Result<Arc<Self>, Failure> {
+        let scratch = Scratch::create(disk).await.map_err(|fault| {
+            Failure::new(format!("There is no place for scratch files: {}. Set TMPDIR.", fault.why()))
         })?;
         let databases = Databases::default();
         databases.add(Database {
@@ -109,8 +112,9 @@ impl Engine {
             idle: Mutex::default(),
             endings: TaskTracker::new(),
             warming: tokio::sync::Mutex::default(),
-            local: Local::new(scratch.database()),
+            local: Local::new(disk.clone(), scratch.database()),
             vigil: Vigil::new(),
+            disk: disk.clone(),
             scratch,
         }))
     }
@@ -137,6 +141,10 @@ impl Engine {
         call: &Call,
     ) -> Result<Lease, Failure> {
         let mut needed = self.databases.mentioned(needs.sql);
+        if purpose == Purpose::Read && self.is_unwritten(PERSISTENT).await {
+            // SQL that means it is told by hyperd that it is not there.
+            needed.retain(|database| database.alias != PERSISTENT);
+        }
         let default = match needs.database {
             Some(alias) => {
                 let database = self.databases.get(alias)?;
@@ -156,6 +164,24 @@ impl Engine {
         let mut lease = Lease::new(self.clone(), idle, hold, purpose, watched, place);
         lease.prepare(needed, &default).await?;
         Ok(lease)
+    }
+
+    /// Whether this is the persistent database, which nobody has written to yet: it has no file and no tables.
+    pub(crate) async fn is_unwritten(&self, alias: &str) -> bool {
+        match self.databases.get(alias) {
+            Ok(Database { alias, path, mode: Mode::ReadWrite }) if alias == PERSISTENT => {
+                self.disk.about(&path).await.is_err_and(|fault| fault.is_missing())
+            }
+            _ => false,
+        }
+    }
+
+    /// Makes a new database file.
+    pub(crate) async fn create_database(&self, path: &Path) -> Result<(), Failure> {
+        let text = path.to_str().ok_or_else(|| {
+            Failure::new(format!("The path {} is not UTF-8, which Hyper needs.", shown(path)))
+        })?;
+        self.hyperd.hold().await?.create_database(&self.disk, text).await
     }
 
     /// Has a session ready, so that the first call is as fast as the others.
@@ -181,7 +207,7 @@ impl Engine {
         let _ = timeout(limit / 2, self.endings.wait()).await;
         let _ = timeout(limit / 4, self.let_go()).await;
         self.hyperd.end(limit.saturating_sub(since.elapsed())).await;
-        self.scratch.remove();
+        let _ = timeout(limit / 4, self.scratch.remove()).await;
     }
 
     /// Runs work that holds a lease and has to tidy up when it is told to stop: the server waits a little for it when it

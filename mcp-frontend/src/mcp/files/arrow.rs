@@ -1,22 +1,22 @@
 //! Arrow data, brought to the types and the layout that hyperd reads.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::plain::no_room;
+use super::text_table::distinct;
+use crate::mcp::disk::{Charged, File, Temporary, TemporaryPath, shown};
+use crate::mcp::failure::Failure;
 use arrow_array::builder::StringBuilder;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_ipc::writer::StreamWriter;
 use arrow_json::writer::{EncoderOptions, make_encoder};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef, TimeUnit};
-use tempfile::{NamedTempFile, TempPath};
-
-use super::plain::no_room;
-use super::text_table::distinct;
-use crate::mcp::failure::Failure;
+use bytes::Bytes;
+use parquet::file::reader::{ChunkReader, Length};
 
 /// Rows of a batch that is written: what is converted at a time.
 const ROWS: usize = 16 * 1024;
@@ -44,7 +44,7 @@ pub(crate) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError
 
 /// Opens an Arrow file or stream; true if it is a file.
 pub(crate) fn open(path: &Path) -> Result<(SchemaRef, Batches, bool), Failure> {
-    let broken = |error: ArrowError| Failure::new(format!("{} is no Arrow data: {error}.", path.display()));
+    let broken = |error: ArrowError| Failure::new(format!("{} is no Arrow data: {error}.", shown(path)));
     let mut file = File::open(path).map_err(|error| broken(error.into()))?;
     let mut magic = [0; 6];
     let is_file = file.read(&mut magic).is_ok_and(|read| read == 6) && magic == *b"ARROW1";
@@ -70,13 +70,40 @@ pub(crate) fn open_parquet(path: &Path) -> Result<(SchemaRef, Batches), Failure>
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder as Builder;
 
     let broken = |error: &dyn std::fmt::Display| {
-        Failure::new(format!("{} cannot be read as Parquet: {error}.", path.display()))
+        Failure::new(format!("{} cannot be read as Parquet: {error}.", shown(path)))
     };
     let file = File::open(path).map_err(|error| broken(&error))?;
-    let builder = Builder::try_new(file).map_err(|error| broken(&error))?;
+    let builder = Builder::try_new(Pieces(file)).map_err(|error| broken(&error))?;
     let schema = builder.schema().clone();
     let reader = builder.with_batch_size(ROWS / 2).build().map_err(|error| broken(&error))?;
     Ok((schema, Box::new(reader)))
+}
+
+/// A file of which the Parquet reader wants pieces.
+struct Pieces(File);
+
+impl Length for Pieces {
+    fn len(&self) -> u64 {
+        self.0.size().unwrap_or(0)
+    }
+}
+
+impl ChunkReader for Pieces {
+    type T = BufReader<File>;
+
+    fn get_read(&self, start: u64) -> parquet::errors::Result<Self::T> {
+        let mut file = self.0.clone();
+        file.seek(SeekFrom::Start(start))?;
+        Ok(BufReader::new(file))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
+        let mut file = self.0.clone();
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = vec![0; length];
+        file.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
 }
 
 /// What the columns are to be.
@@ -172,9 +199,9 @@ fn target(field: &FieldRef) -> Option<(String, Become)> {
 /// Writes batches as a stream that hyperd reads.
 pub(crate) struct Rewriting {
     columns: Vec<ArrowColumn>,
-    out: StreamWriter<BufWriter<File>>,
+    out: StreamWriter<BufWriter<Charged>>,
     schema: SchemaRef,
-    path: TempPath,
+    path: TemporaryPath,
 }
 
 impl Rewriting {
@@ -182,7 +209,7 @@ impl Rewriting {
         let fields: Vec<_> =
             columns.iter().zip(from.fields()).map(|(column, field)| column.field(field)).collect();
         let schema = Arc::new(Schema::new(fields));
-        let (file, path) = NamedTempFile::new_in(scratch).map_err(|error| no_room(&error))?.into_parts();
+        let (file, path) = Temporary::new_in(scratch).map_err(|error| no_room(&error))?.into_parts();
         let out = StreamWriter::try_new(BufWriter::with_capacity(1 << 17, file), &schema).map_err(written)?;
         Ok(Self { columns, out, schema, path })
     }
@@ -206,7 +233,7 @@ impl Rewriting {
         Ok(())
     }
 
-    pub(crate) fn finish(mut self) -> Result<TempPath, Failure> {
+    pub(crate) fn finish(mut self) -> Result<TemporaryPath, Failure> {
         self.out.finish().map_err(written)?;
         self.out.flush().map_err(written)?;
         Ok(self.path)

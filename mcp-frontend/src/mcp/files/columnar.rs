@@ -51,7 +51,7 @@ pub(super) async fn arrow_ipc(
         let columns = arrow::plan(&schema, &mut warnings)?;
         Ok((arrow::is_readable(&schema, &columns), columns, is_file))
     };
-    let (is_readable, columns, is_file) = meter.branch().watch(call, look).await?;
+    let (is_readable, columns, is_file) = meter.branch().watch(&state.disk, &files[0], call, look).await?;
     if is_readable {
         let format = if is_file { "arrowfile" } else { "arrowstream" };
         let from = format!(
@@ -119,7 +119,7 @@ async fn rewrite(
         }
         Ok((rewriting.finish()?, columns, warnings))
     };
-    let (copy, columns, warnings) = meter.watch(call, work).await?;
+    let (copy, columns, warnings) = meter.watch(&state.disk, &names[0], call, work).await?;
     let from = format!(
         "external({}, format => 'arrowstream', columns => DESCRIPTOR({}))",
         literal(&path(&copy)?),

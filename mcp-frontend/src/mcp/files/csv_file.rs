@@ -6,6 +6,7 @@ use std::path::Path;
 use csv::StringRecord;
 use encoding_rs::{Encoding, WINDOWS_1252};
 
+use super::budget::{Budget, Budgeted, expect_short};
 use super::dialect::{Dialect, SAMPLE, Told};
 use super::evidence::{Evidence, Place};
 use super::meter::{Content, Meter};
@@ -119,8 +120,10 @@ impl Pass<'_> {
         for (index, file) in files.iter().enumerate() {
             let input = file.content.open(meter).map_err(|error| file.content.unreadable(&error))?;
             let quoting = Quoting::new(self.dialect.delimiter, self.dialect.quote.unwrap_or(b'"'));
-            let mut reader = self.dialect.reader(Watched { input, quoting });
-            self.rows(&mut reader, index, warnings)?;
+            let budget = Budget::default();
+            let input = Watched { input: Budgeted::new(input, budget.clone()), quoting };
+            let mut reader = self.dialect.reader(input);
+            self.rows(&mut reader, index, &budget, warnings)?;
             let mut watched = reader.into_inner();
             watched.quoting.end();
             self.is_odd |= watched.quoting.is_odd;
@@ -135,6 +138,7 @@ impl Pass<'_> {
         &mut self,
         reader: &mut csv::Reader<R>,
         file: usize,
+        budget: &Budget,
         warnings: &mut Vec<String>,
     ) -> Result<(), Failure> {
         let mut row = StringRecord::new();
@@ -151,6 +155,7 @@ impl Pass<'_> {
                     return Err(Failure::new(format!("{} cannot be read: {error}.", self.names[file])));
                 }
             }
+            budget.renew();
             let line = row.position().map_or(0, csv::Position::line);
             let place = Place { file, line };
             if std::mem::take(&mut is_first) && self.begin(&row, place, warnings)? {
@@ -200,7 +205,12 @@ impl Pass<'_> {
             |field| (!str::is_empty(field) && !nulls.iter().any(|null| null == field)).then_some(field);
         for (column, field) in self.columns.iter_mut().zip(row) {
             match value(field) {
-                Some(text) => column.evidence.see(text, place),
+                Some(text) => {
+                    expect_short(text, &column.name, || {
+                        format!("{}, line {}", self.names[place.file], place.line)
+                    })?;
+                    column.evidence.see(text, place);
+                }
                 None => column.evidence.see_null(),
             }
         }

@@ -1,6 +1,7 @@
 //! What a caller says of some data.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use encoding_rs::Encoding;
@@ -9,8 +10,10 @@ use serde_json::Value;
 
 use super::dialect::Told;
 use super::meter::Content;
+use crate::mcp::disk::{Kind, blocking, shown};
 use crate::mcp::failure::{Failure, nearest};
-use crate::mcp::paths::Paths;
+use crate::mcp::state::State;
+use crate::mcp::wildcard::Wildcard;
 
 /// Files that one input may be made of.
 const MOST_FILES: usize = 1000;
@@ -59,9 +62,9 @@ pub(crate) enum Format {
 
 impl Input {
     /// What there is to read, if the caller may read it, and what it is.
-    pub(crate) fn contents(&self, paths: &Paths) -> Result<(Format, Vec<Content>), Failure> {
+    pub(crate) async fn contents(&self, state: &State) -> Result<(Format, Vec<Content>), Failure> {
         let contents = match (&self.path, &self.data) {
-            (Some(path), None) => files(path, paths)?.into_iter().map(Content::File).collect(),
+            (Some(path), None) => files(path, state).await?.into_iter().map(Content::File).collect(),
             (None, Some(Value::String(text))) => vec![Content::Inline(text.as_str().into())],
             (None, Some(data @ (Value::Array(_) | Value::Object(_)))) => {
                 vec![Content::Inline(data.to_string().into())]
@@ -75,13 +78,22 @@ impl Input {
             (Some(format), _) => format,
             (None, Content::Inline(text)) if text.trim_start().starts_with(['[', '{']) => Format::Json,
             (None, Content::Inline(_)) => Format::Csv,
-            (None, Content::File(path)) => of_file(path, &contents[0])?,
+            (None, Content::File(path)) => {
+                let content = contents[0].clone();
+                let looking = move || of_file(content.path(), &content);
+                state.disk.long(path, looking).await.map_err(|fault| fault.failure("read"))??
+            }
         };
         let inline = matches!(contents[0], Content::Inline(_));
         if inline && !matches!(format, Format::Csv | Format::Json) {
             return Err(Failure::new("`data` is CSV or JSON; pass other formats by `path`."));
         }
         Ok((format, contents))
+    }
+
+    /// What a file's name says that it is.
+    pub(crate) fn format_of_name(path: &Path) -> Option<&'static str> {
+        of_name(path).map(Format::name)
     }
 
     pub(crate) fn has_data(&self) -> bool {
@@ -161,71 +173,77 @@ impl OneOrMore {
 }
 
 /// The files of a path, several paths, or a pattern such as `/data/*.csv`, by name.
-fn files(path: &OneOrMore, paths: &Paths) -> Result<Vec<PathBuf>, Failure> {
+async fn files(path: &OneOrMore, state: &State) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for path in path.all() {
-        let place = Path::new(path);
-        let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !name.contains('*') || place.exists() {
-            files.push(paths.to_read(path)?);
-            continue;
+        let found = find(path, state).await?;
+        let count = files.len() + found.files.len();
+        if count > MOST_FILES {
+            return Err(Failure::new(format!(
+                "`path` is {count} files; at most {MOST_FILES} can be one table."
+            )));
         }
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = paths.to_read(folder.to_str().unwrap_or_default())?;
-        let entries = folder
-            .read_dir()
-            .map_err(|error| Failure::new(format!("{} cannot be listed: {error}.", folder.display())))?;
-        let mut found: Vec<_> = entries
-            .filter_map(Result::ok)
-            .filter(|entry| entry.file_name().to_str().is_some_and(|there| matches(there, name)))
-            .map(|entry| entry.path())
-            .collect();
-        found.sort();
-        for file in found {
+        for file in found.files {
             // What is found there may be a link to somewhere else.
-            files.push(paths.to_read(file.to_str().unwrap_or_default())?);
+            files.push(state.paths.to_read(file).await?);
         }
     }
-    match files.len() {
-        0 => Err(Failure::new("No file matches `path`. Next: give the absolute path of a file that exists.")),
-        count if count > MOST_FILES => {
-            Err(Failure::new(format!("`path` is {count} files; at most {MOST_FILES} can be one table.")))
-        }
-        _ => Ok(files),
+    if files.is_empty() {
+        return Err(Failure::new(
+            "No file matches `path`. Next: give the absolute path of a file that exists.",
+        ));
     }
+    Ok(files)
 }
 
-/// `*` is anything.
-fn matches(name: &str, pattern: &str) -> bool {
-    match pattern.split_once('*') {
-        None => name == pattern,
-        Some((before, after)) => name.strip_prefix(before).is_some_and(|rest| {
-            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| matches(&rest[at..], after))
-        }),
+/// What a path or pattern leads to.
+#[derive(Debug, Default)]
+pub(crate) struct FoundFiles {
+    /// In a canonical folder; they may be links, or no files.
+    pub(crate) files: Vec<PathBuf>,
+    /// The folder that was searched, if it was a pattern.
+    pub(crate) folder: Option<PathBuf>,
+    /// There are more entries in the folder than were looked at.
+    pub(crate) is_cut: bool,
+}
+
+/// The file or folder of a path, or the files of a pattern in its last part, by name.
+pub(crate) async fn find(path: &str, state: &State) -> Result<FoundFiles, Failure> {
+    let place = Path::new(path);
+    let name = place.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_pattern =
+        Wildcard::is_one(name) && !state.disk.exists(place).await.map_err(|fault| fault.failure("read"))?;
+    if !is_pattern {
+        return Ok(FoundFiles { files: vec![place.to_owned()], ..FoundFiles::default() });
     }
+    let pattern = Wildcard::of_files(name)?;
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = state.paths.to_read(folder).await?;
+    let listing =
+        state.disk.run(&folder, move |folder| blocking::names(folder, |name| pattern.matches_file(name)));
+    let listing = listing.await.map_err(|fault| fault.failure("listed"))?;
+    let mut found =
+        FoundFiles { is_cut: listing.is_cut, folder: Some(folder.clone()), ..FoundFiles::default() };
+    for name in listing.names {
+        found.files.push(folder.join(name));
+    }
+    Ok(found)
 }
 
 /// By its name, or by how it begins.
 fn of_file(path: &Path, content: &Content) -> Result<Format, Failure> {
-    if path.is_dir() {
-        if path.join("metadata").is_dir() {
+    if is_folder(path).map_err(|error| content.unreadable(&error))? {
+        if is_folder(&path.join("metadata")).unwrap_or(false) {
             return Ok(Format::Iceberg);
         }
         return Err(Failure::new(format!(
-            "{} is a folder, and no Iceberg table. Next: give a file, or several as {}/*.csv.",
-            path.display(),
-            path.display()
+            "{0} is a folder, and no Iceberg table. Next: give a file, or several as {0}/*.csv.",
+            shown(path)
         )));
     }
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    Ok(match name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("csv" | "tsv" | "txt" | "tab") => Format::Csv,
-        Some("json" | "jsonl" | "ndjson" | "geojson") => Format::Json,
-        Some("parquet" | "pq") => Format::Parquet,
-        Some("arrow" | "arrows" | "feather" | "ipc") => Format::Arrow,
-        Some("hyper") => Format::Hyper,
-        _ => {
+    Ok(match of_name(path) {
+        Some(format) => format,
+        None => {
             let head = content.head(64).map_err(|error| content.unreadable(&error))?;
             match head.trim_ascii_start() {
                 [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
@@ -237,7 +255,7 @@ fn of_file(path: &Path, content: &Content) -> Result<Format, Failure> {
                 {
                     return Err(Failure::new(format!(
                         "It is not clear what {} is. Next: pass `format`: csv, json, parquet, arrow, iceberg or hyper.",
-                        path.display()
+                        shown(path)
                     )));
                 }
                 _ => Format::Csv,
@@ -246,18 +264,40 @@ fn of_file(path: &Path, content: &Content) -> Result<Format, Failure> {
     })
 }
 
+/// By its name alone.
+fn of_name(path: &Path) -> Option<Format> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    Some(match name.rsplit_once('.')?.1 {
+        "csv" | "tsv" | "txt" | "tab" => Format::Csv,
+        "json" | "jsonl" | "ndjson" | "geojson" => Format::Json,
+        "parquet" | "pq" => Format::Parquet,
+        "arrow" | "arrows" | "feather" | "ipc" => Format::Arrow,
+        "hyper" => Format::Hyper,
+        _ => return None,
+    })
+}
+
+impl Format {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
+            Self::Iceberg => "iceberg",
+            Self::Hyper => "hyper",
+        }
+    }
+}
+
+fn is_folder(path: &Path) -> io::Result<bool> {
+    blocking::about(path).map(|about| about.kind == Kind::Folder)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_star_is_anything() {
-        assert!(matches("a_2024.csv", "a_*.csv"));
-        assert!(matches("a_.csv", "a_*.csv"));
-        assert!(matches("xyz", "*y*"));
-        assert!(!matches("b_2024.csv", "a_*.csv"));
-        assert!(!matches("é.csv", "*.json"));
-    }
 
     #[test]
     fn types_that_could_be_something_else_are_refused() {

@@ -7,6 +7,7 @@ use std::io::BufRead;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::budget::{Budget, Budgeted};
 use crate::mcp::failure::Failure;
 
 /// Takes rows apart.
@@ -42,8 +43,9 @@ impl JsonPath {
 
 /// Hands every row to `sink`: what stands at `path` in each of the documents, and the elements of it if it is an array.
 pub(crate) fn read(input: impl BufRead, path: &JsonPath, sink: &mut dyn RowSink) -> Result<(), Failure> {
-    let mut documents = serde_json::Deserializer::from_reader(input);
-    let reading = RefCell::new(Reading { sink, failure: None, found: false, members: Vec::new() });
+    let budget = Budget::default();
+    let mut documents = serde_json::Deserializer::from_reader(Budgeted::new(input, budget.clone()));
+    let reading = RefCell::new(Reading { sink, budget, failure: None, found: false, members: Vec::new() });
     let mut some = false;
     while documents.end().is_err() {
         let outcome = Seek { path: &path.0, reading: &reading }.deserialize(&mut documents);
@@ -70,6 +72,7 @@ pub(crate) fn read(input: impl BufRead, path: &JsonPath, sink: &mut dyn RowSink)
 /// What the visitors share.
 struct Reading<'s> {
     sink: &'s mut dyn RowSink,
+    budget: Budget,
     /// Why `sink` wants no more.
     failure: Option<Failure>,
     found: bool,
@@ -97,6 +100,12 @@ struct Seek<'a, 's> {
     reading: &'a RefCell<Reading<'s>>,
 }
 
+impl Seek<'_, '_> {
+    fn skip(self, skipping: bool) {
+        self.reading.borrow().budget.skip(skipping);
+    }
+}
+
 impl<'de> DeserializeSeed<'de> for Seek<'_, '_> {
     type Value = ();
 
@@ -120,7 +129,9 @@ impl<'de> Visitor<'de> for Seek<'_, '_> {
             if name == self.path[0] {
                 map.next_value_seed(Self { path: &self.path[1..], ..self })?;
             } else {
+                self.skip(true);
                 map.next_value::<IgnoredAny>()?;
+                self.skip(false);
                 let members = &mut self.reading.borrow_mut().members;
                 if members.len() < 20 && !members.contains(&name) {
                     members.push(name);
@@ -137,7 +148,12 @@ impl<'de> Visitor<'de> for Seek<'_, '_> {
         let below = if wanted.is_some() || step == "*" { &self.path[1..] } else { self.path };
         for index in 0_usize.. {
             let element = match wanted {
-                Some(wanted) if wanted != index => all.next_element::<IgnoredAny>()?.map(drop),
+                Some(wanted) if wanted != index => {
+                    self.skip(true);
+                    let skipped = all.next_element::<IgnoredAny>()?.map(drop);
+                    self.skip(false);
+                    skipped
+                }
                 _ => all.next_element_seed(Self { path: below, ..self })?,
             };
             if element.is_none() {
@@ -182,7 +198,9 @@ struct Row<'a, 's> {
 impl Row<'_, '_> {
     /// A row of one value.
     fn lone<E: serde::de::Error>(self, json: &str) -> Result<(), E> {
-        self.reading.borrow_mut().sink(|sink| sink.field("value", json).and_then(|()| sink.end()))
+        let mut reading = self.reading.borrow_mut();
+        reading.budget.renew();
+        reading.sink(|sink| sink.field("value", json).and_then(|()| sink.end()))
     }
 }
 
@@ -207,7 +225,10 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
             let value = map.next_value::<Box<RawValue>>()?;
             reading.sink(|sink| sink.field(&name, value.get()))?;
         }
-        reading.sink(|sink| sink.end())
+        {
+            reading.budget.renew();
+            reading.sink(|sink| sink.end())
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<(), A::Error> {
@@ -222,7 +243,10 @@ impl<'de> Visitor<'de> for Row<'_, '_> {
             number += 1;
             reading.sink(|sink| sink.field(&format!("column{number}"), value.get()))?;
         }
-        reading.sink(|sink| sink.end())
+        {
+            reading.budget.renew();
+            reading.sink(|sink| sink.end())
+        }
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {

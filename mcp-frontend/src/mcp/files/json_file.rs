@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::Path;
 
+use super::budget::expect_short;
 use super::csv_file::path;
 use super::dialect::Dialect;
 use super::evidence::{Evidence, Place};
@@ -128,6 +129,8 @@ impl Records {
 
 impl RowSink for Records {
     fn field(&mut self, name: &str, json: &str) -> Result<(), Failure> {
+        let row = self.place.line;
+        expect_short(json, name, || format!("row {row}"))?;
         let index = self.column(name)?;
         self.next = index + 1;
         let start = self.text.len();

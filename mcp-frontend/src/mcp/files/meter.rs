@@ -1,8 +1,7 @@
 //! Content read on a thread of its own, which the call can see and stop.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use tokio::time::interval;
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::call::Call;
+use crate::mcp::disk::{Disk, File, quota, shown};
 use crate::mcp::failure::Failure;
 
 const BUFFER: usize = 1 << 17;
@@ -45,22 +45,22 @@ impl Meter {
         Self { sums: self.sums.clone(), stop: CancellationToken::new() }
     }
 
-    /// Does what blocks on a thread of its own. Dropped, it stops at the next read.
+    /// Does what blocks on a thread of its own, mostly to `path`. Dropped, it stops at the next read.
     pub(crate) async fn watch<T: Send + 'static>(
         &self,
+        disk: &Disk,
+        path: &Path,
         call: &Call,
         work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let _stop = self.stop.clone().drop_guard();
-        let mut working = tokio::task::spawn_blocking(work);
+        let mut working = std::pin::pin!(disk.long(path, work));
         let mut looks = interval(LOOK);
         loop {
             tokio::select! {
                 done = &mut working => {
                     self.tell(call);
-                    return done.map_err(|error| {
-                        Failure::new(format!("Reading failed: {error}. This is a defect of hyperwire."))
-                    })?;
+                    return done.map_err(|fault| fault.failure("read"))?;
                 }
                 _ = looks.tick() => self.tell(call),
             }
@@ -84,14 +84,15 @@ impl Content {
         let raw: Box<dyn Read + Send> = match self {
             Self::File(path) => {
                 let file = File::open(path)?;
-                meter.sums.total.fetch_add(file.metadata()?.len(), Ordering::Relaxed);
+                meter.sums.total.fetch_add(file.size()?, Ordering::Relaxed);
                 Box::new(Metered { inner: file, meter: meter.clone() })
             }
             Self::Inline(text) => Box::new(Cursor::new(text.as_bytes().to_vec())),
         };
         let mut raw = BufReader::with_capacity(BUFFER, raw);
         if raw.fill_buf()?.starts_with(&GZIP) {
-            return Ok(Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(raw))));
+            let expanded = Expanded { inner: MultiGzDecoder::new(raw), bytes: 0, most: quota::limit() };
+            return Ok(Box::new(BufReader::with_capacity(BUFFER, expanded)));
         }
         Ok(Box::new(raw))
     }
@@ -112,10 +113,18 @@ impl Content {
         Ok(head)
     }
 
+    /// Where it is, for those who have to name a path.
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Inline(_) => Path::new("data"),
+        }
+    }
+
     /// What it is called in messages.
     pub(crate) fn name(&self) -> String {
         match self {
-            Self::File(path) => path.display().to_string(),
+            Self::File(path) => shown(path),
             Self::Inline(_) => "data".to_owned(),
         }
     }
@@ -123,6 +132,27 @@ impl Content {
     /// Says that it cannot be read.
     pub(crate) fn unreadable(&self, error: &io::Error) -> Failure {
         Failure::new(format!("{} cannot be read: {error}. Next: check the file.", self.name()))
+    }
+}
+
+/// What a compressed file expands to, which may be a thousand times its size.
+struct Expanded<R> {
+    inner: R,
+    bytes: u64,
+    most: u64,
+}
+
+impl<R: Read> Read for Expanded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        if self.bytes > self.most {
+            return Err(io::Error::other(format!(
+                "decompressed, it has more than {} bytes, which is the limit (--scratch-limit)",
+                self.most
+            )));
+        }
+        Ok(read)
     }
 }
 

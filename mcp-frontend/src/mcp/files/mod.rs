@@ -1,6 +1,7 @@
 //! Data from files and from the caller, brought to hyperd.
 
 mod arrow;
+mod budget;
 mod columnar;
 mod csv_file;
 mod dialect;
@@ -29,7 +30,8 @@ use super::call::Call;
 use super::engine::{Lease, quoted};
 use super::failure::Failure;
 use super::state::State;
-pub(crate) use input::Input;
+pub(crate) use budget::{LONGEST_ROW, LONGEST_VALUE};
+pub(crate) use input::{FoundFiles, Input, find as find_files};
 pub(crate) use load::{Mode, Order, load};
 pub(crate) use meter::Meter;
 use relation::describe;

@@ -3,11 +3,10 @@
 use std::io::{self, BufRead, BufWriter, Write};
 use std::path::Path;
 
-use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
-use tempfile::{NamedTempFile, TempPath};
-
 use super::meter::{Content, Meter};
+use crate::mcp::disk::{Fault, Temporary, TemporaryPath};
 use crate::mcp::failure::Failure;
+use encoding_rs::{CoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 /// Bytes from which an encoding is guessed.
 const HEAD: u64 = 64 * 1024;
@@ -17,7 +16,7 @@ const HEAD: u64 = 64 * 1024;
 pub(crate) struct Plain {
     pub(crate) content: Content,
     /// A copy, which is removed with this.
-    pub(crate) temporary: Option<TempPath>,
+    pub(crate) temporary: Option<TemporaryPath>,
     /// What it was.
     pub(crate) encoding: &'static Encoding,
     /// Compressed by gzip, which hyperd reads too.
@@ -43,7 +42,7 @@ impl Plain {
             let is_compressed = content.is_compressed().map_err(unreadable)?;
             return Ok(Self { content: content.clone(), temporary: None, encoding, is_compressed });
         }
-        let mut copy = NamedTempFile::new_in(scratch).map_err(|error| no_room(&error))?;
+        let mut copy = Temporary::new_in(scratch).map_err(|error| no_room(&error))?;
         let was_clean = transcode(&mut content.open(meter).map_err(unreadable)?, encoding, &mut copy)
             .map_err(|error| no_room(&error))?;
         if !was_clean {
@@ -53,7 +52,7 @@ impl Plain {
                 encoding.name()
             )));
         }
-        let copy = copy.into_temp_path();
+        let copy = copy.into_path();
         let content = Content::File(copy.to_path_buf());
         Ok(Self { content, temporary: Some(copy), encoding, is_compressed: false })
     }
@@ -61,6 +60,9 @@ impl Plain {
 
 /// Says that a scratch file cannot be written.
 pub(crate) fn no_room(error: &io::Error) -> Failure {
+    if let Some(fault @ Fault::Quota { .. }) = Fault::within(error) {
+        return Failure::new(format!("Too large: {}. Nothing was loaded. {}", fault.why(), fault.advice()));
+    }
     Failure::new(format!("A scratch file cannot be written: {error}. Next: make room, or set TMPDIR."))
 }
 

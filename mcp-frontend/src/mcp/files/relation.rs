@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tempfile::TempPath;
-
 use super::csv_file::{self, path};
 use super::input::{Format, Input};
 use super::json::JsonPath;
@@ -13,6 +11,7 @@ use super::text_table::TextTable;
 use super::widening::widens;
 use super::{columnar, hyper_file, json_file};
 use crate::mcp::call::Call;
+use crate::mcp::disk::TemporaryPath;
 use crate::mcp::engine::{Lease, literal, quoted};
 use crate::mcp::failure::{Failure, nearest};
 use crate::mcp::state::State;
@@ -28,7 +27,7 @@ pub(crate) struct Relation {
     pub(crate) read_as: String,
     pub(crate) warnings: Vec<String>,
     /// Removed with this.
-    pub(super) temporary: Vec<TempPath>,
+    pub(super) temporary: Vec<TemporaryPath>,
     /// Attached for it.
     pub(super) attached: Option<String>,
     /// What the caller calls the files.
@@ -62,7 +61,8 @@ impl Prepared {
         call: &Call,
         warnings: &mut Vec<String>,
     ) -> Result<Self, Failure> {
-        let (format, contents) = input.contents(&state.paths)?;
+        let (format, contents) = input.contents(state).await?;
+        let first = contents.first().map_or(PathBuf::new(), |content| content.path().to_owned());
         let scratch = state.engine.scratch.path().to_owned();
         let meter = meter.branch();
         let inside = meter.clone();
@@ -76,14 +76,14 @@ impl Prepared {
                         csv_file::survey(&contents, &told, encoding, &scratch, &inside, &mut warnings)?;
                     Ok((table, warnings))
                 };
-                let (table, told) = meter.watch(call, survey).await?;
+                let (table, told) = meter.watch(&state.disk, &first, call, survey).await?;
                 warnings.extend(told);
                 Ok(Self::Text(table))
             }
             Format::Json => {
                 let json_path = JsonPath::parse(input.json_path());
                 let survey = move || json_file::survey(&contents, &json_path, &scratch, &inside);
-                Ok(Self::Text(meter.watch(call, survey).await?))
+                Ok(Self::Text(meter.watch(&state.disk, &first, call, survey).await?))
             }
             Format::Parquet => Ok(Self::Parquet(files(contents))),
             Format::Arrow => Ok(Self::Arrow(files(contents))),

@@ -1,26 +1,23 @@
 //! Rows written down for hyperd to read.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use tempfile::{NamedTempFile, TempPath};
-
 use super::plain::no_room;
+use crate::mcp::disk::{Temporary, TemporaryPath};
 use crate::mcp::failure::Failure;
 use crate::sql::format::csv::put;
 
 /// A CSV file in the scratch folder, without a header. NULL is nothing at all, an empty text is `""`.
 pub(crate) struct Sheet {
-    out: BufWriter<File>,
-    path: TempPath,
+    out: BufWriter<Temporary>,
     line: Vec<u8>,
 }
 
 impl Sheet {
     pub(crate) fn create(scratch: &Path) -> Result<Self, Failure> {
-        let (file, path) = NamedTempFile::new_in(scratch).map_err(|error| no_room(&error))?.into_parts();
-        Ok(Self { out: BufWriter::with_capacity(1 << 17, file), path, line: Vec::new() })
+        let file = Temporary::new_in(scratch).map_err(|error| no_room(&error))?;
+        Ok(Self { out: BufWriter::with_capacity(1 << 17, file), line: Vec::new() })
     }
 
     pub(crate) fn row<'f>(&mut self, fields: impl Iterator<Item = Option<&'f str>>) -> Result<(), Failure> {
@@ -37,9 +34,8 @@ impl Sheet {
         self.out.write_all(&self.line).map_err(|error| no_room(&error))
     }
 
-    pub(crate) fn finish(mut self) -> Result<TempPath, Failure> {
-        let flushed: io::Result<()> = self.out.flush();
-        flushed.map_err(|error| no_room(&error))?;
-        Ok(self.path)
+    pub(crate) fn finish(self) -> Result<TemporaryPath, Failure> {
+        let file = self.out.into_inner().map_err(|error| no_room(error.error()))?;
+        Ok(file.into_path())
     }
 }

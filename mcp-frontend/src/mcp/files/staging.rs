@@ -9,6 +9,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::relation::texts;
+use crate::mcp::disk::blocking;
 use crate::mcp::engine::databases::LOCAL;
 use crate::mcp::engine::scratch::is_abandoned;
 use crate::mcp::engine::{Lease, literal, quoted};
@@ -191,7 +192,7 @@ pub(crate) async fn sweep(state: &State, lease: &mut Lease, database: &str) -> R
         literal(&format!("%{BEFORE}%"))
     );
     for name in texts(lease, &sql).await?.into_iter().flatten() {
-        let Some((table, is_aside)) = left_over(state, &name) else { continue };
+        let Some((table, is_aside)) = left_over(state, &name).await else { continue };
         let from = qualified(database, &name);
         if is_aside
             && lease.execute(&format!("ALTER TABLE {from} RENAME TO {}", quoted(&table))).await.is_ok()
@@ -205,7 +206,7 @@ pub(crate) async fn sweep(state: &State, lease: &mut Lease, database: &str) -> R
 }
 
 /// The table that a dead server's left-over stood for, and whether it is that table itself.
-fn left_over(state: &State, name: &str) -> Option<(String, bool)> {
+async fn left_over(state: &State, name: &str) -> Option<(String, bool)> {
     let (is_aside, (table, mark)) = match (name.rsplit_once(LOADING), name.rsplit_once(BEFORE)) {
         (Some(parts), _) => (false, parts),
         (None, Some(parts)) => (true, parts),
@@ -214,12 +215,16 @@ fn left_over(state: &State, name: &str) -> Option<(String, bool)> {
     let [folder, pid, _] = <[&str; 3]>::try_from(mark.split(' ').collect::<Vec<_>>()).ok()?;
     let folder = state.engine.scratch.path().parent()?.join(folder);
     let pid: i32 = pid.parse().ok()?;
-    is_dead(&folder, pid).then(|| (table.to_owned(), is_aside))
+    let is_dead = state.disk.long(&folder.clone(), move || is_dead(&folder, pid)).await;
+    // One that cannot be asked about is left alone.
+    is_dead.unwrap_or(false).then(|| (table.to_owned(), is_aside))
 }
 
 fn is_dead(folder: &Path, pid: i32) -> bool {
-    if folder.exists() {
-        return is_abandoned(folder);
+    match blocking::about(folder) {
+        Ok(_) => return is_abandoned(folder),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(_) => return false,
     }
     // A server with another folder for its temporary files is known by its process alone.
     #[cfg(unix)]

@@ -1,9 +1,8 @@
 //! A table whose values are texts in CSV files that hyperd reads.
 
-use tempfile::TempPath;
-
 use super::dialect::Dialect;
 use super::evidence::{Evidence, Place};
+use crate::mcp::disk::TemporaryPath;
 use crate::mcp::engine::{literal, quoted};
 
 /// Rows in CSV files, looked through from end to end.
@@ -11,7 +10,7 @@ use crate::mcp::engine::{literal, quoted};
 pub(crate) struct TextTable {
     pub(crate) files: Vec<String>,
     /// Those of `files` that are removed with this.
-    pub(crate) temporary: Vec<TempPath>,
+    pub(crate) temporary: Vec<TemporaryPath>,
     pub(crate) dialect: Dialect,
     pub(crate) is_compressed: bool,
     pub(crate) columns: Vec<TextColumn>,

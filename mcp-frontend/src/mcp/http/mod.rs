@@ -2,6 +2,11 @@
 
 mod gate;
 mod sessions;
+#[allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "read once, in the state folder, before anybody is served"
+)]
 mod token;
 
 use std::io::Write;

@@ -8,8 +8,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::uri::{DATABASE_TEMPLATE, RESULT_TEMPLATE, TABLE_TEMPLATE, Uri};
 use crate::mcp::call::Call;
 use crate::mcp::engine::Needs;
-use crate::mcp::engine::databases::{Database, Mode};
-use crate::mcp::failure::Failure;
+use crate::mcp::engine::databases::Database;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Table, tables};
 
@@ -98,16 +97,6 @@ pub(crate) fn templates() -> [Template; 3] {
     ]
 }
 
-/// The tables of a database whose file is there already: to look is no reason to make it.
-pub(crate) async fn tables_of(
-    state: &Arc<State>,
-    database: &Database,
-    call: &Call,
-) -> Result<Vec<Table>, Failure> {
-    let is_new = database.mode == Mode::ReadWrite && !database.path.exists();
-    if is_new { Ok(Vec::new()) } else { tables(state, &database.alias, call).await }
-}
-
 /// Whether hyperd lets somebody in; one that cannot be had is, too: its databases say why.
 async fn is_there(state: &Arc<State>, call: &Call) -> bool {
     let needs = Needs { light: true, ..Needs::default() };
@@ -121,7 +110,7 @@ async fn list_database(
     call: &Call,
     all: &mut Vec<Item>,
 ) {
-    let (tables, description) = match timeout_at(deadline, tables_of(state, database, call)).await {
+    let (tables, description) = match timeout_at(deadline, tables(state, &database.alias, call)).await {
         Ok(Ok(tables)) => {
             let count = tables.len();
             (tables, format!("Database with {count} {}", if count == 1 { "table" } else { "tables" }))

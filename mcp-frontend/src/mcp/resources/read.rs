@@ -1,7 +1,5 @@
 //! What resources show.
 
-use std::fs::File;
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,15 +8,16 @@ use tokio::time::timeout;
 
 use super::exports::Export;
 use super::guide::{GUIDE, skill};
-use super::list::{JSON, MARKDOWN, tables_of, uri_of};
+use super::list::{JSON, MARKDOWN, uri_of};
 use super::uri::Uri;
 use crate::mcp::call::Call;
+use crate::mcp::disk::{Fault, shown as shown_path};
 use crate::mcp::engine::Needs;
 use crate::mcp::engine::databases::{Database, Mode};
 use crate::mcp::failure::{Failure, nearest};
 use crate::mcp::result::{Head, Limits, Page};
 use crate::mcp::state::State;
-use crate::mcp::tables::{Found, Table, columns};
+use crate::mcp::tables::{Found, Table, columns, tables};
 
 /// How long hyperd may take. Who wants more than a look asks with `query`.
 const READ_WITHIN: Duration = Duration::from_secs(30);
@@ -77,7 +76,7 @@ pub(crate) async fn read(state: &Arc<State>, uri: &str, call: &Call) -> Result<C
                     .map(|value| shown(&value))
             }
             Uri::Result(name) => result(state, &name, call).await.map(|value| shown(&value)),
-            Uri::File(uri) => file(state, &uri, call),
+            Uri::File(uri) => file(state, &uri, call).await,
         }
     };
     timeout(READ_WITHIN, reading).await.unwrap_or_else(|_| {
@@ -104,7 +103,7 @@ fn described(database: &Database) -> Value {
 
 async fn database(state: &Arc<State>, alias: &str, call: &Call) -> Result<Value, Unread> {
     let database = known(state, alias)?;
-    let tables: Vec<_> = tables_of(state, &database, call)
+    let tables: Vec<_> = tables(state, &database.alias, call)
         .await?
         .iter()
         .map(|table| json!({"schema": table.schema, "table": table.name, "uri": uri_of(&database, table).to_string()}))
@@ -116,7 +115,7 @@ async fn database(state: &Arc<State>, alias: &str, call: &Call) -> Result<Value,
 
 async fn table(state: &Arc<State>, alias: &str, table: &Table, call: &Call) -> Result<Value, Unread> {
     let database = known(state, alias)?;
-    let all = tables_of(state, &database, call).await?;
+    let all = tables(state, &database.alias, call).await?;
     if !all.contains(table) {
         let near = nearest(&table.name, all.iter().map(|table| table.name.as_str()));
         let meant = near.first().map_or(String::new(), |near| format!(" Did you mean {near}?"));
@@ -185,11 +184,11 @@ async fn result(state: &State, name: &str, call: &Call) -> Result<Value, Unread>
 }
 
 /// Only what was exported: this is no way to read other files.
-fn file(state: &State, uri: &str, call: &Call) -> Result<Contents, Unread> {
+async fn file(state: &State, uri: &str, call: &Call) -> Result<Contents, Unread> {
     let Some(export) = state.exports.get(uri, &call.owner) else {
         return Err(Unread::Unknown(format!("{uri} is no file that this server exported.")));
     };
-    let bytes = bytes_of(&export)?;
+    let bytes = bytes_of(state, &export).await?;
     let body = match String::from_utf8(bytes) {
         Ok(text) => Body::Text(text),
         Err(binary) => Body::Bytes(binary.into_bytes()),
@@ -197,20 +196,20 @@ fn file(state: &State, uri: &str, call: &Call) -> Result<Contents, Unread> {
     Ok(Contents { media_type: export.media_type, body, is_fixed: false })
 }
 
-fn bytes_of(export: &Export) -> Result<Vec<u8>, Unread> {
-    let gone =
-        |error| Unread::Unknown(format!("{} cannot be read any more: {error}.", export.path.display()));
-    let mut bytes = Vec::new();
-    File::open(&export.path)
-        .and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes))
-        .map_err(gone)?;
-    if bytes.len() as u64 > LARGEST_FILE {
-        return Err(Unread::Failed(Failure::new(format!(
+async fn bytes_of(state: &State, export: &Export) -> Result<Vec<u8>, Unread> {
+    match state.disk.read(&export.path, LARGEST_FILE).await {
+        Ok(bytes) => Ok(bytes),
+        Err(Fault::TooLarge { path, .. }) => Err(Unread::Failed(Failure::new(format!(
             "{} is larger than 1 MiB. Next: open the file itself, or `query` it.",
-            export.path.display()
-        ))));
+            shown_path(&path)
+        )))),
+        Err(fault) if fault.is_answer() => Err(Unread::Unknown(format!(
+            "{} cannot be read any more: {}.",
+            shown_path(&export.path),
+            fault.why()
+        ))),
+        Err(fault) => Err(Unread::Failed(fault.failure("read"))),
     }
-    Ok(bytes)
 }
 
 fn known(state: &State, alias: &str) -> Result<Database, Unread> {

@@ -4,8 +4,7 @@
 //! that it reads, for as long as a model thinks.
 
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{BufRead, BufReader, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::page::{Head, Limits, Page};
+use crate::mcp::disk::{Charged, Disk, Fault, File, Temporary, TemporaryPath};
 use crate::mcp::failure::Failure;
 use crate::mcp::owner::Owner;
 
@@ -20,6 +20,8 @@ use crate::mcp::owner::Owner;
 pub(crate) const MOST_BYTES: u64 = 16 << 20;
 /// How long hyperd may take to bring it.
 pub(crate) const LONGEST: Duration = Duration::from_secs(5);
+/// Bytes that wait to be written at most.
+const PENDING: usize = 256 << 10;
 /// How many results are kept of one client.
 const MOST_RESULTS: usize = 8;
 /// How many results are kept of all clients.
@@ -45,7 +47,10 @@ pub(crate) struct Parked {
     pub(crate) head: Head,
     /// Rows that were answered before those that are kept.
     before: u64,
-    file: Mutex<File>,
+    disk: Disk,
+    file: File,
+    /// The file is removed with this.
+    _path: TemporaryPath,
     state: watch::Receiver<Filled>,
 }
 
@@ -87,7 +92,10 @@ impl End {
 
 /// Fills a file. Dropped before its end, the result is cut there.
 pub(crate) struct Filling {
-    file: BufWriter<File>,
+    disk: Disk,
+    file: Charged,
+    /// What is not written yet.
+    pending: Vec<u8>,
     bytes: u64,
     rows: u64,
     state: watch::Sender<Filled>,
@@ -171,14 +179,19 @@ pub(crate) struct Paged {
 }
 
 impl Parked {
-    /// A file in `folder`, without a name, and what fills it with the rows after the first `before`.
-    pub(crate) fn begin(head: Head, before: u64, folder: &Path) -> std::io::Result<(Arc<Self>, Filling)> {
-        let file = tempfile::NamedTempFile::new_in(folder)?;
-        let reader = file.reopen()?;
+    /// A file in `folder`, and what fills it with the rows after the first `before`.
+    pub(crate) async fn begin(
+        head: Head,
+        before: u64,
+        disk: &Disk,
+        folder: &Path,
+    ) -> Result<(Arc<Self>, Filling), Fault> {
+        let (file, path) = disk.run(folder, Temporary::new_in).await?.into_parts();
         let (sender, state) = watch::channel(Filled { bytes: 0, rows: 0, end: None });
-        let parked = Self { head, before, file: Mutex::new(reader), state };
-        let file = BufWriter::new(file.into_file());
-        Ok((Arc::new(parked), Filling { file, bytes: 0, rows: 0, state: sender }))
+        let parked = Self { head, before, disk: disk.clone(), file: file.file().clone(), _path: path, state };
+        let filling =
+            Filling { disk: disk.clone(), file, pending: Vec::new(), bytes: 0, rows: 0, state: sender };
+        Ok((Arc::new(parked), filling))
     }
 
     /// How many rows the whole result has, if that is known.
@@ -198,7 +211,7 @@ impl Parked {
             Err(_) => (*self.state.borrow(), true),
         };
         let head = self.head.clone().within(limits);
-        let (page, next) = self.read(offset, filled.bytes, limits, &head)?;
+        let (page, next) = self.read(offset, filled.bytes, limits, &head).await?;
         let more = next < filled.bytes || !is_filled;
         Ok(Paged {
             head,
@@ -209,57 +222,86 @@ impl Parked {
         })
     }
 
-    fn read(&self, offset: u64, end: u64, limits: Limits, head: &Head) -> Result<(Page, u64), Failure> {
-        let broken = |error| {
-            Failure::new(format!("The kept result cannot be read: {error}. Next: run the query again."))
+    async fn read(&self, offset: u64, end: u64, limits: Limits, head: &Head) -> Result<(Page, u64), Failure> {
+        let (file, head) = (self.file.clone(), head.clone());
+        let reading = self.disk.run(self.file.path(), move |_| Ok(read(file, offset, end, limits, &head)));
+        let broken = |why: String| {
+            Failure::new(format!("The kept result cannot be read: {why}. Next: run the query again."))
         };
-        let mut page = Page::of(head, limits);
-        let mut at = offset;
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.seek(SeekFrom::Start(offset)).map_err(broken)?;
-        let mut lines = BufReader::new(&mut *file);
-        let mut line = Vec::new();
-        while at < end {
-            line.clear();
-            let count = lines.read_until(b'\n', &mut line).map_err(broken)?;
-            let Some(row) = line.strip_suffix(b"\n") else { break };
-            if !page.push(row, head)? {
-                break;
-            }
-            at += count as u64;
+        match reading.await.map_err(|fault| broken(fault.why()))? {
+            Ok(paged) => Ok(paged),
+            Err(Unreadable::System(error)) => Err(broken(error.to_string())),
+            Err(Unreadable::Page(failure)) => Err(failure),
         }
-        Ok((page, at))
     }
+}
+
+/// Why there is no page.
+enum Unreadable {
+    System(io::Error),
+    Page(Failure),
+}
+
+fn read(
+    mut file: File,
+    offset: u64,
+    end: u64,
+    limits: Limits,
+    head: &Head,
+) -> Result<(Page, u64), Unreadable> {
+    let mut page = Page::of(head, limits);
+    let mut at = offset;
+    file.seek(SeekFrom::Start(offset)).map_err(Unreadable::System)?;
+    let mut lines = BufReader::new(file);
+    let mut line = Vec::new();
+    while at < end {
+        line.clear();
+        let count = lines.read_until(b'\n', &mut line).map_err(Unreadable::System)?;
+        let Some(row) = line.strip_suffix(b"\n") else { break };
+        if !page.push(row, head).map_err(Unreadable::Page)? {
+            break;
+        }
+        at += count as u64;
+    }
+    Ok((page, at))
 }
 
 impl Filling {
     /// Adds a row; false when there is no room for it.
     pub(crate) fn push(&mut self, row: &[u8]) -> bool {
-        if self.bytes + row.len() as u64 >= MOST_BYTES || self.write(row).is_err() {
+        if self.bytes + row.len() as u64 >= MOST_BYTES {
             return false;
         }
+        self.pending.extend_from_slice(row);
+        self.pending.push(b'\n');
         self.bytes += row.len() as u64 + 1;
         self.rows += 1;
         true
     }
 
-    /// Tells readers how much is there.
-    pub(crate) fn publish(&mut self) -> bool {
-        let written = self.file.flush().is_ok();
-        if written {
+    /// Whether so much is pending that it should be published.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending.len() >= PENDING
+    }
+
+    /// Writes what is pending, and tells readers how much is there.
+    pub(crate) async fn publish(&mut self) -> bool {
+        let bytes = std::mem::take(&mut self.pending);
+        let (mut file, at) = (self.file.clone(), self.bytes - bytes.len() as u64);
+        let written = self.disk.run(self.file.file().path(), move |_| {
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(&bytes)
+        });
+        let is_written = written.await.is_ok();
+        if is_written {
             self.state.send_modify(|filled| (filled.bytes, filled.rows) = (self.bytes, self.rows));
         }
-        written
+        is_written
     }
 
-    pub(crate) fn end(mut self, end: End) {
-        let end = if self.publish() { end } else { return };
+    pub(crate) async fn end(mut self, end: End) {
+        let end = if self.publish().await { end } else { return };
         self.state.send_modify(|filled| filled.end = Some(end));
-    }
-
-    fn write(&mut self, row: &[u8]) -> std::io::Result<()> {
-        self.file.write_all(row)?;
-        self.file.write_all(b"\n")
     }
 }
 
@@ -272,9 +314,10 @@ fn nonce() -> String {
 mod tests {
     use super::*;
 
-    fn parked() -> (Parking, String, Filling) {
+    async fn parked() -> (Parking, String, Filling) {
         let folder = tempfile::tempdir().unwrap();
-        let (parked, filling) = Parked::begin(Head::default(), 3, folder.path()).unwrap();
+        let (parked, filling) =
+            Parked::begin(Head::default(), 3, &Disk::default(), folder.path()).await.unwrap();
         let parking = Parking::default();
         let name = parking.keep(parked, &Owner::Only);
         (parking, name, filling)
@@ -282,8 +325,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_filling_that_is_dropped_ends_the_result_there() {
-        let (parking, name, mut filling) = parked();
-        assert!(filling.push(b"[1]") && filling.publish());
+        let (parking, name, mut filling) = parked().await;
+        assert!(filling.push(b"[1]") && filling.publish().await);
         assert!(filling.push(b"[2]"), "this one is not published");
         drop(filling);
 
@@ -294,9 +337,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_result_that_is_complete_ends_without_a_cursor() {
-        let (parking, name, mut filling) = parked();
+        let (parking, name, mut filling) = parked().await;
         assert!(filling.push(b"[1]"));
-        filling.end(End::Complete);
+        filling.end(End::Complete).await;
 
         let page = parking.page(&format!("{name}.0"), Limits::DEFAULT, &Owner::Only).await.unwrap();
 

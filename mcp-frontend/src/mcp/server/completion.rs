@@ -12,9 +12,9 @@ use crate::mcp::call::Call;
 use crate::mcp::engine::databases::Database;
 use crate::mcp::owner::Owner;
 use crate::mcp::prompts::PROMPTS;
-use crate::mcp::resources::{DATABASE_TEMPLATE, RESULT_TEMPLATE, TABLE_TEMPLATE, tables_of};
+use crate::mcp::resources::{DATABASE_TEMPLATE, RESULT_TEMPLATE, TABLE_TEMPLATE};
 use crate::mcp::state::State;
-use crate::mcp::tables::{Table, columns};
+use crate::mcp::tables::{Table, columns, tables};
 
 /// Who types waits no longer.
 const WITHIN: Duration = Duration::from_secs(2);
@@ -102,7 +102,7 @@ async fn values(
 async fn all_tables(state: &Arc<State>, databases: &[Database], call: &Call) -> Vec<(String, Table)> {
     let mut all = Vec::new();
     for database in databases {
-        let tables = tables_of(state, database, call).await.unwrap_or_default();
+        let tables = tables(state, &database.alias, call).await.unwrap_or_default();
         all.extend(tables.into_iter().map(|table| (database.alias.clone(), table)));
     }
     all

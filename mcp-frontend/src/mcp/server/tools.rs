@@ -262,15 +262,15 @@ mod tests {
     use super::*;
     use crate::args::{Arguments, Command};
 
-    fn state() -> Arc<State> {
+    async fn state() -> Arc<State> {
         let arguments = Arguments::parse_from(["hyperwire", "mcp", "--private", "--ephemeral-only"]);
         let Command::Mcp(arguments) = arguments.command else { panic!("not mcp") };
-        crate::mcp::state(&arguments).unwrap()
+        crate::mcp::state(&arguments).await.unwrap()
     }
 
     #[tokio::test]
     async fn a_tool_that_panics_fails_and_the_server_goes_on() {
-        let state = state();
+        let state = state().await;
         let call = Arc::new(Call::new(&state.ending));
 
         let broken = begin(&state, "query", &call, async { panic!("on purpose") });

@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::exchange::{Exchange, Item};
 use crate::mcp::intake::{LONGEST, Line, Lines, Refusal, Verdict, too_long};
+use crate::mcp::last_resort;
 use crate::mcp::server::{Incoming, begins, read};
 
 /// How much is read at once.
@@ -139,5 +140,6 @@ async fn read_all(mut input: impl AsyncRead + Unpin, exchange: Arc<Exchange>, en
     }
     lines.end(&mut each);
     exchange.end();
+    last_resort::arm();
     ended.cancel();
 }

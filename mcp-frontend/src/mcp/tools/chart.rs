@@ -1,7 +1,6 @@
 //! `chart`: a picture of a result.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::{Definition, Hints};
 use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
 use crate::mcp::chart::{self, Asked, Format, Kind, Meaning, Names, Options, Picture, Roles, Table};
+use crate::mcp::disk::blocking;
 use crate::mcp::engine::{Lease, Needs};
 use crate::mcp::failure::Failure;
 use crate::mcp::files::{self, Input};
@@ -88,24 +88,23 @@ pub(super) async fn run(
 async fn answer(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> Result<Answer, Failure> {
     arguments.options.check(arguments.kind)?;
     let format = format(&arguments)?;
-    let path = place(state, &arguments)?;
+    let path = place(state, &arguments).await?;
     let (table, roles) = read(state, &arguments, call).await?;
     call.progress.doing("drawing");
     // Nobody closes it.
     let turn = DRAWING.acquire().await;
     let (kind, options, overwrite) = (arguments.kind, arguments.options, arguments.overwrite);
-    let drawing = spawn_blocking(move || {
-        let picture = chart::draw(kind, &table, &roles, &options)?;
-        if let Some(path) = &path {
-            write(path, picture.file(format), overwrite)?;
-        }
-        Ok::<_, Failure>((picture, path))
-    });
+    let drawing = spawn_blocking(move || chart::draw(kind, &table, &roles, &options));
     let drawn = drawing.await;
     drop(turn);
-    let (picture, path) = drawn.map_err(|error| {
+    let picture = drawn.map_err(|error| {
         Failure::new(format!("The chart could not be drawn: {error}. This is a defect of hyperwire."))
     })??;
+    if let Some(path) = &path {
+        let bytes = picture.file(format).to_vec();
+        let written = state.disk.run(path, move |path| blocking::write_whole(path, &bytes, overwrite));
+        written.await.map_err(|fault| fault.failure("written").advise("Nothing was written."))?;
+    }
     shown(picture, format, path.as_deref())
 }
 
@@ -179,15 +178,14 @@ fn format(arguments: &Arguments) -> Result<Format, Failure> {
 }
 
 /// Where the picture may be written to.
-fn place(state: &State, arguments: &Arguments) -> Result<Option<PathBuf>, Failure> {
+async fn place(state: &State, arguments: &Arguments) -> Result<Option<PathBuf>, Failure> {
     let Some(path) = &arguments.path else { return Ok(None) };
-    let place = state.paths.to_write(path, arguments.overwrite)?;
+    let place = state.paths.to_write(path, arguments.overwrite).await?;
     if !state.options.read_only {
         return Ok(Some(place));
     }
-    let folder = state.options.export_dir.as_deref().and_then(|folder| folder.canonicalize().ok());
-    match folder {
-        Some(folder) if place.starts_with(&folder) => Ok(Some(place)),
+    match &state.options.export_dir {
+        Some(folder) if place.starts_with(folder) => Ok(Some(place)),
         Some(folder) => Err(Failure::new(format!(
             "This server is read-only and writes files to {} alone. Next: choose a path in it, or leave out `path`.",
             folder.display()
@@ -196,29 +194,6 @@ fn place(state: &State, arguments: &Arguments) -> Result<Option<PathBuf>, Failur
             "This server is read-only and writes no files. Next: leave out `path`; the picture comes in the answer.",
         )),
     }
-}
-
-/// Writes a file whole or not at all, and none that is there already unless that was asked for.
-fn write(path: &Path, bytes: &[u8], overwrite: bool) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::new(format!(
-            "{} exists. Nothing was written. Next: choose another name, or pass overwrite = true.",
-            path.display()
-        )),
-        _ => Failure::new(format!("{} cannot be written: {error}. Nothing was written.", path.display())),
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // As any program would create it; the user's umask takes away what it wants.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    let persisted = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
-    persisted.map(drop).map_err(|error| failed(error.error))
 }
 
 /// The answer: the picture, and the file if there is one.
@@ -250,25 +225,5 @@ fn media_type(format: Format) -> &'static str {
     match format {
         Format::Png => "image/png",
         Format::Svg => "image/svg+xml",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_written_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.png");
-
-        write(&path, b"one", false).unwrap();
-        let refused = write(&path, b"two", false).unwrap_err();
-
-        assert!(refused.text().contains("exists"), "{}", refused.text());
-        assert_eq!(std::fs::read(&path).unwrap(), b"one");
-        write(&path, b"three", true).unwrap();
-        assert_eq!(std::fs::read(&path).unwrap(), b"three");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

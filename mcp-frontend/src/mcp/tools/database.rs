@@ -80,16 +80,17 @@ pub(super) async fn run(
         (Action::Detach, ..) => Err(Failure::new("Pass `alias`, and no path, to detach.")),
         (_, None, _) => Err(Failure::new("Pass the `path` of the file.")),
         (Action::Attach, Some(path), alias) => {
-            let path = state.paths.to_read(&path)?;
+            let path = state.paths.to_read(&path).await?;
             let mode = match mode {
                 AskedMode::Readonly => Mode::ReadOnly,
                 AskedMode::Readwrite => Mode::ReadWrite,
             };
-            attach(state, Database { alias: named(alias, &path)?, path, mode }, call).await
+            attach(state, Database { alias: named(alias, &path)?, path, mode }, false, call).await
         }
         (Action::Create, Some(path), alias) => {
-            let path = state.paths.to_write(&path, false)?;
-            attach(state, Database { alias: named(alias, &path)?, path, mode: Mode::ReadWrite }, call).await
+            let path = state.paths.to_write(&path, false).await?;
+            attach(state, Database { alias: named(alias, &path)?, path, mode: Mode::ReadWrite }, true, call)
+                .await
         }
     }
 }
@@ -100,7 +101,12 @@ fn detach(state: &State, alias: &str) -> Result<Answer, Failure> {
     Ok(Answer::json(json!({"detached": gone.alias, "path": gone.path})))
 }
 
-async fn attach(state: &Arc<State>, database: Database, call: &Call) -> Result<Answer, Failure> {
+async fn attach(
+    state: &Arc<State>,
+    database: Database,
+    is_new: bool,
+    call: &Call,
+) -> Result<Answer, Failure> {
     let Database { alias, path, mode } = database.clone();
     if let Ok(there) = state.engine.databases.get(&alias) {
         return Err(Failure::new(format!(
@@ -108,7 +114,7 @@ async fn attach(state: &Arc<State>, database: Database, call: &Call) -> Result<A
             there.path.display()
         )));
     }
-    try_out(state, &database, call).await?;
+    try_out(state, &database, is_new, call).await?;
     state.engine.databases.add(database)?;
     let tables = match tables(state, &alias, call).await {
         Ok(tables) => tables,
@@ -134,27 +140,25 @@ async fn attach(state: &Arc<State>, database: Database, call: &Call) -> Result<A
 }
 
 /// Whether hyperd can open the file under this name. Before anybody else is told of it: calls that name it would fail.
-async fn try_out(state: &Arc<State>, database: &Database, call: &Call) -> Result<(), Failure> {
+async fn try_out(state: &Arc<State>, database: &Database, is_new: bool, call: &Call) -> Result<(), Failure> {
     let mut lease = state.engine.lease(Needs { light: true, ..Needs::default() }, call).await?;
     check_word(&mut lease, &database.alias).await?;
-    if database.path.exists() {
-        // It may still be attached when this is dropped.
-        lease.soil();
-        let mode = match database.mode {
-            Mode::ReadOnly => " WITH (access_mode = 'readonly')",
-            Mode::ReadWrite => "",
-        };
-        let path = database.path.to_str().ok_or_else(|| {
-            Failure::new(format!("{} is not UTF-8, which Hyper needs. Rename it.", database.path.display()))
-        })?;
-        let alias = quoted(&database.alias);
-        let sql = format!("ATTACH DATABASE {} AS {alias}{mode}", quoted(path));
-        lease
-            .execute(&sql)
-            .await
-            .map_err(|error| refused(&Failure::of_statement(&error, ""), &database.path))?;
-        lease.execute(&format!("DETACH DATABASE {alias}")).await?;
+    if is_new {
+        state.engine.create_database(&database.path).await?;
     }
+    // It may still be attached when this is dropped.
+    lease.soil();
+    let mode = match database.mode {
+        Mode::ReadOnly => " WITH (access_mode = 'readonly')",
+        Mode::ReadWrite => "",
+    };
+    let path = database.path.to_str().ok_or_else(|| {
+        Failure::new(format!("{} is not UTF-8, which Hyper needs. Rename it.", database.path.display()))
+    })?;
+    let alias = quoted(&database.alias);
+    let sql = format!("ATTACH DATABASE {} AS {alias}{mode}", quoted(path));
+    lease.execute(&sql).await.map_err(|error| refused(&Failure::of_statement(&error, ""), &database.path))?;
+    lease.execute(&format!("DETACH DATABASE {alias}")).await?;
     lease.finish().await?;
     Ok(())
 }

@@ -3,7 +3,6 @@
 mod store;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -197,31 +196,13 @@ fn text(value: Value) -> Result<String, Failure> {
 
 /// A text file's content.
 async fn content(state: &State, path: &str) -> Result<String, Failure> {
-    let file = state.paths.to_read(path)?;
-    let bytes = tokio::task::spawn_blocking(move || read_file(&file))
-        .await
-        .map_err(|stopped| Failure::new(stopped.to_string()))?
-        .map_err(|why| Failure::new(format!("{path} cannot be kept: {why}. Nothing was set.")))?;
+    let file = state.paths.to_read(path).await.map_err(|failure| failure.advise("Nothing was set."))?;
+    let bytes = state.disk.read(&file, LONGEST_VALUE as u64).await;
+    let bytes = bytes.map_err(|fault| fault.failure("kept").advise("Nothing was set."))?;
     let text = String::from_utf8(bytes).map_err(|_| {
         Failure::new(format!("{path} is no UTF-8 text. Nothing was set. Next: `load` data files."))
     })?;
     without_nul(text, path)
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, String> {
-    use std::io::Read as _;
-    let about = path.metadata().map_err(|error| error.to_string())?;
-    if !about.is_file() {
-        // A pipe would be waited for.
-        return Err("it is no file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-    file.take(LONGEST_VALUE as u64 + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() > LONGEST_VALUE {
-        return Err(format!("it has more than {LONGEST_VALUE} bytes; `load` large data into a table"));
-    }
-    Ok(bytes)
 }
 
 /// Hyper's texts hold every character but this one.

@@ -211,7 +211,8 @@ async fn answered(
         let _ = answer.send(shown(&head, &page, false, call.started).map(Value::Object));
         return Ok(());
     };
-    let kept = Parked::begin(head.clone(), page.rows as u64, state.engine.scratch.path());
+    let before = page.rows as u64;
+    let kept = Parked::begin(head.clone(), before, &state.disk, state.engine.scratch.path()).await;
     let mut shown = shown(&head, &page, true, call.started);
     let (parked, filling) = match (kept, &mut shown) {
         (Ok((parked, filling)), Ok(shown)) => {
@@ -281,22 +282,22 @@ async fn keep(rows: &mut Rows<'_>, head: &Head, first: &[u8], mut filling: Filli
     let mut count = 0_u64;
     loop {
         if !filling.push(&line) {
-            filling.end(End::Cut);
+            filling.end(End::Cut).await;
             return Ok(());
         }
         count += 1;
-        if count.is_multiple_of(BATCH) && !filling.publish() {
+        if (count.is_multiple_of(BATCH) || filling.is_full()) && !filling.publish().await {
             return Ok(());
         }
         line.clear();
         match rows.next().await {
             Ok(Some(row)) => head.put_row(&row, Some(Limits::MOST.bytes), &mut line)?,
             Ok(None) => {
-                filling.end(End::Complete);
+                filling.end(End::Complete).await;
                 return Ok(());
             }
             Err(error) => {
-                filling.end(if error.is_session_lost() { End::Lost } else { End::Cut });
+                filling.end(if error.is_session_lost() { End::Lost } else { End::Cut }).await;
                 return Err(error.into());
             }
         }

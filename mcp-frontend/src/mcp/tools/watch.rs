@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Definition, Hints, arguments, load as loading, operations};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
+use crate::mcp::disk::shown;
 use crate::mcp::engine::databases::LOCAL;
 use crate::mcp::failure::Failure;
 use crate::mcp::state::State;
@@ -63,11 +64,12 @@ pub(super) async fn run(
 ) -> Result<Answer, Failure> {
     let watches = match arguments {
         Arguments::Start { path, table, database, existing, ready_suffix } => {
-            let path = state.paths.to_read(&path)?;
-            if !path.is_dir() {
+            let path = state.paths.to_read(&path).await?;
+            let about = state.disk.about(&path).await.map_err(|fault| fault.failure("watched"))?;
+            if !about.is_folder() {
                 return Err(Failure::new(format!(
                     "{} is no folder. Next: give the folder, or `load` a file.",
-                    path.display()
+                    shown(&path)
                 )));
             }
             if table.is_empty() {
@@ -84,7 +86,7 @@ pub(super) async fn run(
             let target = Target { database, table };
             vec![state.watches.begin(state, path, target, ready_suffix, existing, call).await?]
         }
-        Arguments::Stop { path, table } => state.watches.end(&path, table.as_deref()).await?,
+        Arguments::Stop { path, table } => state.watches.end(state, &path, table.as_deref()).await?,
         Arguments::List {} => state.watches.all(),
     };
     let summaries: Vec<Value> = watches.iter().map(|watch| Watch::summary(watch)).collect();

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::call::Call;
+use super::disk::{Disk, shown};
 use super::failure::Failure;
 use super::state::State;
 use super::tools;
@@ -76,7 +77,7 @@ impl Watches {
     ) -> Result<Arc<Watch>, Failure> {
         let _one = self.beginning.lock().await;
         self.expect_room(&path, &target)?;
-        let there = look(&path, ready_suffix.as_deref()).await?;
+        let there = look(&state.disk, &path, ready_suffix.as_deref()).await?;
         let (mut folder, is_new) = records::recall(state, &path, &target, call).await?;
         if is_new {
             let skipped = if existing { Vec::new() } else { there.iter().collect() };
@@ -105,9 +106,15 @@ impl Watches {
     }
 
     /// Stops watching a folder, for one table or for all, once the files that are being loaded are.
-    pub(crate) async fn end(&self, path: &str, table: Option<&str>) -> Result<Vec<Arc<Watch>>, Failure> {
+    pub(crate) async fn end(
+        &self,
+        state: &State,
+        path: &str,
+        table: Option<&str>,
+    ) -> Result<Vec<Arc<Watch>>, Failure> {
         let wanted: Vec<_> = self
-            .of(path)
+            .of(state, path)
+            .await
             .into_iter()
             .filter(|watch| table.is_none_or(|table| watch.target.table == table))
             .collect();
@@ -131,10 +138,10 @@ impl Watches {
         self.lock().clone()
     }
 
-    fn of(&self, path: &str) -> Vec<Arc<Watch>> {
-        // A folder that is gone has no canonical path any more.
+    async fn of(&self, state: &State, path: &str) -> Vec<Arc<Watch>> {
+        // A folder that is gone, or hangs, has no canonical path any more.
         let path = std::path::Path::new(path);
-        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let path = state.disk.canonical(path).await.unwrap_or_else(|_| path.to_owned());
         self.all().into_iter().filter(|watch| watch.path == path).collect()
     }
 
@@ -213,7 +220,7 @@ impl Watch {
                 () = sleep(pause) => {}
             }
             let begun = Instant::now();
-            let there = look(&self.path, self.ready_suffix.as_deref()).await;
+            let there = look(&state.disk, &self.path, self.ready_suffix.as_deref()).await;
             pause = PERIOD.max(begun.elapsed() * REST);
             let whole = match there {
                 Ok(there) => self.folder().saw(&there, Instant::now()),
@@ -242,7 +249,7 @@ impl Watch {
         let call = Arc::new(Call::new(&state.ending));
         let path = self.path.join(name);
         let Some(version) = self.folder().get(name).map(|file| file.version.clone()) else { return Ok(()) };
-        if scan::version(&path).ok().as_ref() != Some(&version) {
+        if state.disk.run(&path, scan::version).await.ok().as_ref() != Some(&version) {
             // It waited for others, and was written to or removed meanwhile: the next look sees it.
             return Ok(());
         }
@@ -306,20 +313,20 @@ impl Others {
 }
 
 /// The files that are there, without waiting for a folder that does not answer.
-async fn look(path: &std::path::Path, ready_suffix: Option<&str>) -> Result<scan::Listing, Failure> {
-    let (path, suffix) = (path.to_owned(), ready_suffix.map(str::to_owned));
-    let shown = path.display().to_string();
-    let looking = tokio::task::spawn_blocking(move || scan::scan(&path, suffix.as_deref()));
+async fn look(
+    disk: &Disk,
+    path: &std::path::Path,
+    ready_suffix: Option<&str>,
+) -> Result<scan::Listing, Failure> {
+    let (folder, suffix) = (path.to_owned(), ready_suffix.map(str::to_owned));
+    let shown = shown(path);
+    let failure = |why: &str| {
+        Failure::new(format!("The folder {shown} cannot be read: {why}. It is looked at again and again."))
+    };
+    let looking = disk.long(path, move || scan::scan(&folder, suffix.as_deref()));
     match timeout(LOOK, looking).await {
-        Ok(Ok(listing)) => listing.map_err(|error| {
-            Failure::new(format!(
-                "The folder {shown} cannot be read: {error}. It is looked at again and again."
-            ))
-        }),
-        Ok(Err(stopped)) => Err(Failure::new(stopped.to_string())),
-        Err(_) => Err(Failure::new(format!(
-            "The folder {shown} does not answer within {} s. It is looked at again and again.",
-            LOOK.as_secs()
-        ))),
+        Ok(Ok(listing)) => listing.map_err(|error| failure(&error.to_string())),
+        Ok(Err(fault)) => Err(failure(&fault.why())),
+        Err(_) => Err(failure(&format!("it was not read within {} s", LOOK.as_secs()))),
     }
 }

@@ -1,12 +1,11 @@
 //! What data files a folder has.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use super::folder::Version;
+use crate::mcp::disk::{blocking, shown};
 
 /// Names of data files, as `load` knows them, `.gz` behind them aside.
 const ENDINGS: [&str; 13] = [
@@ -22,30 +21,31 @@ pub(crate) type Listing = BTreeMap<String, Version>;
 /// Those of the folder itself. Hidden files are left out: that is how many programs call what they have not finished.
 pub(crate) fn scan(folder: &Path, ready_suffix: Option<&str>) -> io::Result<Listing> {
     let mut listing = Listing::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
-        if !is_data(&name) || !ready_suffix.is_none_or(|suffix| folder.join(name.clone() + suffix).exists()) {
+    let found = blocking::names(folder, |name| name.to_str().is_some_and(is_data))?;
+    if found.is_cut || found.names.len() > MOST {
+        return Err(io::Error::other(format!("it has more than {MOST} data files")));
+    }
+    for name in found.names {
+        let Some(name) = name.to_str() else { continue };
+        let is_ready = |suffix: &str| blocking::about(&folder.join(name.to_owned() + suffix)).is_ok();
+        if !ready_suffix.is_none_or(is_ready) {
             continue;
         }
         // One that goes meanwhile, or is no file, does not count.
-        let Ok(version) = version(&entry.path()) else { continue };
-        listing.insert(name, version);
-        if listing.len() > MOST {
-            return Err(io::Error::other(format!("it has more than {MOST} data files")));
-        }
+        let Ok(version) = version(&folder.join(name)) else { continue };
+        listing.insert(name.to_owned(), version);
     }
     Ok(listing)
 }
 
 /// A file's version.
 pub(crate) fn version(path: &Path) -> io::Result<Version> {
-    let about = fs::metadata(path)?;
+    let about = blocking::about(path)?;
     if !about.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Err(io::Error::other(format!("{} is no file", shown(path))));
     }
-    let modified = about.modified()?.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(Version(format!("{} bytes of {}.{:09}", about.len(), modified.as_secs(), modified.subsec_nanos())))
+    let modified = about.modified;
+    Ok(Version(format!("{} bytes of {}.{:09}", about.size, modified.as_secs(), modified.subsec_nanos())))
 }
 
 fn is_data(name: &str) -> bool {
@@ -57,6 +57,8 @@ fn is_data(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(folder: &Path, suffix: Option<&str>) -> Vec<String> {

@@ -1,11 +1,8 @@
 //! JSON, which hyperd does not write: row by row, so that memory stays flat.
 
-use std::path::Path;
-
 use hyperwire_tokio::core::row::Value;
-use tokio::fs::File;
-use tokio::io::AsyncWriteExt as _;
 
+use super::part::Part;
 use crate::mcp::call::Call;
 use crate::mcp::engine::Lease;
 use crate::mcp::failure::Failure;
@@ -20,7 +17,7 @@ const CHUNK: usize = 256 << 10;
 pub(super) async fn write(
     lease: &mut Lease,
     sql: &str,
-    path: &Path,
+    part: &Part,
     framed: bool,
     call: &Call,
 ) -> Result<u64, Failure> {
@@ -32,7 +29,6 @@ pub(super) async fn write(
         .map(|column| ColumnHead { name: column.name(), type_oid: column.type_oid() })
         .collect();
     let objects = Objects::new(&heads);
-    let mut file = File::create(path).await.map_err(cannot)?;
     let mut chunk = Vec::with_capacity(CHUNK);
     let (mut count, mut written) = (0_u64, 0_u64);
     while let Some(row) = rows.next().await.map_err(explain)? {
@@ -48,9 +44,8 @@ pub(super) async fn write(
         }
         count += 1;
         if chunk.len() >= CHUNK {
-            file.write_all(&chunk).await.map_err(cannot)?;
             written += chunk.len() as u64;
-            chunk.clear();
+            chunk = part.append(chunk).await?;
             call.progress.set_rows(count);
             call.progress.set_bytes(written, 0);
         }
@@ -58,14 +53,8 @@ pub(super) async fn write(
     if framed {
         chunk.extend_from_slice(if count == 0 { b"[]\n" } else { b"\n]\n" });
     }
-    file.write_all(&chunk).await.map_err(cannot)?;
-    // Only then is it known that all of it could be written.
-    file.flush().await.map_err(cannot)?;
+    part.append(chunk).await?;
     Ok(count)
-}
-
-fn cannot(error: std::io::Error) -> Failure {
-    Failure::new(format!("The file cannot be written: {error}."))
 }
 
 fn text<'a>(value: &Value<'a>) -> Result<Option<&'a str>, Failure> {

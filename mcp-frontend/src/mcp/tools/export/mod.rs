@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::arguments::{Seconds, seconds_schema};
@@ -20,15 +20,16 @@ use super::{Definition, Hints};
 use crate::mcp::answer::{Answer, Link};
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
+use crate::mcp::disk::{blocking, shown};
 use crate::mcp::engine::{Lease, Needs, literal};
 use crate::mcp::failure::Failure;
 use crate::mcp::names::is_pattern;
 use crate::mcp::read_only;
 use crate::mcp::state::State;
-use crate::mcp::tables::{Found, all, find};
+use crate::mcp::tables::{Found, TablePattern, all, find};
 use database::Source;
 use format::{Format, Options};
-use part::{Part, is_iceberg, is_open_database};
+use part::{Part, is_iceberg};
 
 /// How often it is looked how much hyperd has written.
 const LOOK: Duration = Duration::from_millis(100);
@@ -51,6 +52,7 @@ pub(crate) struct Arguments {
 /// What is to be done, once it is clear.
 struct Plan {
     target: PathBuf,
+    overwrite: bool,
     format: Format,
     options: Options,
     /// Of the one query, or of what mentions all databases that are needed.
@@ -130,14 +132,14 @@ async fn export(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> R
 /// Checks what was asked for. Nothing is written yet.
 async fn plan(state: &Arc<State>, arguments: Arguments, call: &Call) -> Result<Plan, Failure> {
     let Arguments { path, sql, table, format, options, overwrite, database, .. } = arguments;
-    let target = state.paths.to_write(&path, overwrite)?;
+    let target = state.paths.to_write(&path, overwrite).await?;
     stays_inside(state, &target)?;
     let format = match format {
         Some(format) => format,
         None => Format::of_path(&target)?,
     };
     format.check(&options)?;
-    replaceable(state, &target, format)?;
+    replaceable(state, &target, format).await?;
     let name = options.table.clone().unwrap_or_else(|| stem(&target));
     let (sql, sources) = match (sql, table) {
         (Some(sql), None) => {
@@ -152,7 +154,7 @@ async fn plan(state: &Arc<State>, arguments: Arguments, call: &Call) -> Result<P
         }
         _ => return Err(Failure::new("Pass either `sql` or `table`. Nothing was written.")),
     };
-    Ok(Plan { target, format, options, sql, sources, database })
+    Ok(Plan { target, overwrite, format, options, sql, sources, database })
 }
 
 /// The table that is named, or those of a pattern where a file can hold several.
@@ -167,8 +169,9 @@ async fn tables(
         return find(state, table, database, call).await.map(|found| vec![found]);
     }
     let mut found = all(state, call).await;
+    let wanted = TablePattern::new(table)?;
     found.retain(|found| {
-        found.is_like(table) && database.is_none_or(|alias| found.alias.eq_ignore_ascii_case(alias))
+        wanted.matches(found) && database.is_none_or(|alias| found.alias.eq_ignore_ascii_case(alias))
     });
     let clash = found.iter().any(|one| found.iter().any(|other| one.table == other.table && one != other));
     match found.len() {
@@ -188,8 +191,7 @@ fn stays_inside(state: &State, target: &Path) -> Result<(), Failure> {
     let Some(folder) = state.options.export_dir.as_ref().filter(|_| state.options.read_only) else {
         return Ok(());
     };
-    let inside = folder.canonicalize().is_ok_and(|folder| target.starts_with(folder));
-    if inside {
+    if target.starts_with(folder) {
         return Ok(());
     }
     Err(Failure::new(format!(
@@ -199,7 +201,7 @@ fn stays_inside(state: &State, target: &Path) -> Result<(), Failure> {
 }
 
 /// A database that somebody uses is no file to replace: what they write afterwards would be lost.
-fn replaceable(state: &State, target: &Path, format: Format) -> Result<(), Failure> {
+async fn replaceable(state: &State, target: &Path, format: Format) -> Result<(), Failure> {
     let ours = state.engine.databases.all().into_iter().find(|database| database.path == target);
     if let Some(ours) = ours {
         return Err(Failure::new(format!(
@@ -208,22 +210,31 @@ fn replaceable(state: &State, target: &Path, format: Format) -> Result<(), Failu
             ours.alias
         )));
     }
-    match target.metadata() {
-        Ok(about) if about.is_dir() != format.is_folder() => Err(Failure::new(format!(
-            "{} is a {}, which this format does not replace. Nothing was written. Next: choose another path.",
-            target.display(),
-            if about.is_dir() { "folder" } else { "file" }
-        ))),
-        Ok(about) if about.is_dir() && !is_iceberg(target) => Err(Failure::new(format!(
-            "{} is a folder with something else in it. Nothing was written. Next: choose another path.",
-            target.display()
-        ))),
-        Ok(about) if about.is_file() && is_open_database(target) => Err(Failure::new(format!(
-            "{} is a database that some process has open. Nothing was written. Next: choose another path.",
-            target.display()
-        ))),
-        _ => Ok(()),
-    }
+    let looking = state.disk.run(target, |target| {
+        let about = blocking::about(target)?;
+        let is_open = about.is_file() && blocking::is_locked(target);
+        let is_foreign = about.is_folder() && !is_iceberg(target);
+        Ok((about, is_open, is_foreign))
+    });
+    let (about, is_open, is_foreign) = match looking.await {
+        Ok(looked) => looked,
+        Err(fault) if fault.is_missing() => return Ok(()),
+        Err(fault) => return Err(fault.failure("overwritten").advise("Nothing was written.")),
+    };
+    let refused = if about.is_folder() != format.is_folder() {
+        format!(
+            "is a {}, which this format does not replace",
+            if about.is_folder() { "folder" } else { "file" }
+        )
+    } else if is_foreign {
+        "is a folder with something else in it".to_owned()
+    } else if is_open {
+        // hyperd holds a lock on it then, whichever hyperd it is.
+        "is a database that some process has open".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Failure::new(format!("{} {refused}. Nothing was written. Next: choose another path.", shown(target))))
 }
 
 /// Writes the file and puts it into its place; how many rows and bytes it has.
@@ -239,7 +250,7 @@ async fn write(
         lease = state.engine.lease_to_read(needs, &call) => lease?,
         () = stop.cancelled() => return Err(stopped()),
     };
-    let part = Part::new(&plan.target, plan.format.is_folder())?;
+    let part = Part::new(&state.disk, &plan.target, plan.format.is_folder(), plan.overwrite).await?;
     call.progress.doing("exporting");
     let outcome = tokio::select! {
         outcome = rows(&mut lease, &plan, &part, &call) => outcome,
@@ -250,9 +261,16 @@ async fn write(
     }
     // Until hyperd has let go, it may still write.
     let ended = lease.finish().await;
-    let rows = outcome.map_err(|failure| failure.advise("Nothing was written."))?;
-    ended?;
-    Ok((rows, part.finish()?))
+    match outcome
+        .map_err(|failure| failure.advise("Nothing was written."))
+        .and_then(|rows| ended.map(|_| rows))
+    {
+        Ok(rows) => Ok((rows, part.finish().await?)),
+        Err(failure) => {
+            part.discard().await;
+            Err(failure)
+        }
+    }
 }
 
 async fn rows(lease: &mut Lease, plan: &Plan, part: &Part, call: &Call) -> Result<u64, Failure> {
@@ -264,11 +282,11 @@ async fn rows(lease: &mut Lease, plan: &Plan, part: &Part, call: &Call) -> Resul
     }
     match (plan.format, plan.sources.as_slice()) {
         (Format::Hyper, sources) => {
-            part.clear();
+            part.clear().await?;
             watched(database::write(lease, sources, path, call), part, call).await
         }
-        (Format::Json, [source]) => json::write(lease, &source.sql(), part.path(), true, call).await,
-        (Format::Jsonl, [source]) => json::write(lease, &source.sql(), part.path(), false, call).await,
+        (Format::Json, [source]) => json::write(lease, &source.sql(), part, true, call).await,
+        (Format::Jsonl, [source]) => json::write(lease, &source.sql(), part, false, call).await,
         (format, [source]) => {
             let options = format.copy_options(&plan.options, &plan.target);
             // The query first, so that the places that hyperd points at are those in it, but for a few characters.
@@ -283,15 +301,16 @@ async fn rows(lease: &mut Lease, plan: &Plan, part: &Part, call: &Call) -> Resul
 
 /// Does the work, and tells meanwhile how much is written.
 async fn watched<T>(work: impl Future<Output = T>, part: &Part, call: &Call) -> T {
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            biased;
-            done = &mut work => return done,
-            _ = ticks.tick() => call.progress.set_bytes(part.bytes(), 0),
+    let telling = async {
+        loop {
+            sleep(LOOK).await;
+            call.progress.set_bytes(part.bytes().await, 0);
         }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        never = telling => never,
     }
 }
 

@@ -33,6 +33,18 @@ pub(super) async fn describe(
     limit: Option<usize>,
     call: &Call,
 ) -> Result<Answer, Failure> {
+    let about = about(state, path, detail, limit, call).await?;
+    Ok(Answer::json(json!({"tables": [about]})))
+}
+
+/// The same, as a part of an answer.
+pub(super) async fn about(
+    state: &Arc<State>,
+    path: &Path,
+    detail: Option<Detail>,
+    limit: Option<usize>,
+    call: &Call,
+) -> Result<Value, Failure> {
     let mut lease = state.engine.lease(Needs::default(), call).await?;
     // What is attached or made for the file is not for others.
     lease.soil();
@@ -44,12 +56,12 @@ pub(super) async fn describe(
     };
     lease.finish().await?;
     about["file"] = json!(path);
-    if let Ok(file) = path.metadata()
+    if let Ok(file) = state.disk.about(path).await
         && file.is_file()
     {
-        about["bytes"] = file.len().into();
+        about["bytes"] = file.size.into();
     }
-    Ok(Answer::json(json!({"tables": [about]})))
+    Ok(about)
 }
 
 async fn data(

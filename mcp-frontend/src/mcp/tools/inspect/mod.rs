@@ -1,6 +1,7 @@
 //! `inspect`: what there is.
 
 mod file;
+mod files;
 mod listing;
 mod overview;
 mod stats;
@@ -14,11 +15,13 @@ use serde_json::json;
 use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
+use crate::mcp::disk::blocking;
 use crate::mcp::failure::Failure;
+use crate::mcp::files::{FoundFiles, find_files};
 use crate::mcp::names::is_pattern;
 use crate::mcp::resources::GUIDE;
 use crate::mcp::state::State;
-use crate::mcp::tables::{Found, all, find, near_tables, tables};
+use crate::mcp::tables::{Found, TablePattern, all, find, near_tables, tables};
 use listing::{Asked, Detail, SAMPLED};
 
 #[derive(Debug, Deserialize)]
@@ -36,7 +39,7 @@ pub(super) fn definition() -> Definition {
         name: "inspect",
         title: "Inspect",
         description: "What there is. Without arguments, at once: databases, their first tables, engine, running calls, limits. \
-            target: a table, a pattern with * or % (sales.*), a database alias, a data file's path, or hyper://sql (the guide \
+            target: a table, a pattern with * or % (sales.*), a database alias, a data file's path, a folder or a pattern of files (/data/*.csv: kinds and sizes, or with detail what is in each), or hyper://sql (the guide \
             to Hyper's SQL). detail: names, \
             columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; of more than 100,000 rows distinct_about, an estimate).",
         hints: Hints::Reads,
@@ -56,6 +59,7 @@ pub(super) fn definition() -> Definition {
             "properties": {
                 "databases": {"type": "array", "items": {"type": "object"}},
                 "tables": {"type": "array", "items": {"type": "object"}},
+                "files": {"type": "array", "items": {"type": "object"}},
                 "cursor": {"type": "string"}
             }
         })),
@@ -84,6 +88,9 @@ pub(super) async fn run(
                 let described = file::describe(state, &path, detail, limit, call).await?;
                 return Ok(tell_of_limit(described, detail.unwrap_or(Detail::Sample), limit));
             }
+            Target::Files(found) => {
+                return files::list(state, found, detail, limit, cursor.as_deref(), call).await;
+            }
         },
     };
     let is_one = target.is_some() && found.len() == 1;
@@ -105,6 +112,7 @@ fn tell_of_limit(answer: Answer, detail: Detail, limit: Option<usize>) -> Answer
 enum Target {
     Tables(Vec<Found>),
     File(std::path::PathBuf),
+    Files(FoundFiles),
 }
 
 async fn target_of(
@@ -114,7 +122,14 @@ async fn target_of(
     call: &Call,
 ) -> Result<Target, Failure> {
     if is_path(target) {
-        let path = state.paths.to_read(target)?;
+        let found = find_files(target, state).await?;
+        if found.folder.is_some() {
+            return Ok(Target::Files(found));
+        }
+        let path = state.paths.to_read(target).await?;
+        if is_plain_folder(state, &path).await? {
+            return files::of_folder(state, path).await.map(Target::Files);
+        }
         // One of ours is open in its own mode, perhaps.
         let ours = state.engine.databases.all().into_iter().find(|ours| ours.path == path);
         return match ours {
@@ -129,6 +144,15 @@ async fn target_of(
         return like(state, target, database, call).await.map(Target::Tables);
     }
     find(state, target, database, call).await.map(|found| Target::Tables(vec![found]))
+}
+
+/// Whether it is a folder that is no table itself, as one of Iceberg is.
+async fn is_plain_folder(state: &State, path: &Path) -> Result<bool, Failure> {
+    let looking = state.disk.run(path, |path| {
+        let is_folder = blocking::about(path)?.is_folder();
+        Ok(is_folder && !blocking::about(&path.join("metadata")).is_ok_and(|about| about.is_folder()))
+    });
+    looking.await.map_err(|fault| fault.failure("read"))
 }
 
 /// Whether a file is meant: a table's name has no slash, and seldom the ending of a data file.
@@ -159,7 +183,8 @@ async fn like(
         Some(alias) => of_database(state, alias, call).await?,
         None => all(state, call).await,
     };
-    let found: Vec<_> = all.iter().filter(|found| found.is_like(pattern)).cloned().collect();
+    let wanted = TablePattern::new(pattern)?;
+    let found: Vec<_> = all.iter().filter(|found| wanted.matches(found)).cloned().collect();
     if found.is_empty() {
         let near = near_tables(pattern.trim_matches(['%', '*']), &all);
         let near = if near.is_empty() { String::new() } else { format!(" Nearest: {}.", near.join(", ")) };

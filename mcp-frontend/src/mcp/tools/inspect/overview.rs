@@ -1,17 +1,25 @@
 //! Everything at a glance, at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
+use crate::mcp::disk::{quota, shown as path_shown};
+use crate::mcp::engine::LONGEST_RESULT_ROW;
 use crate::mcp::engine::databases::{Database, Mode};
+use crate::mcp::files::{LONGEST_ROW, LONGEST_VALUE};
 use crate::mcp::overview::{Look, Seen, look};
 use crate::mcp::result::Limits;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, Size};
 
+/// How long file systems may take to say how large the databases' files are. The answer is promised within 50 ms.
+const SIZED_WITHIN: Duration = Duration::from_millis(25);
 /// Tables that are named of each database.
 const NAMED: usize = 20;
 
@@ -19,8 +27,11 @@ const NAMED: usize = 20;
 pub(super) async fn overview(state: &Arc<State>, call: &Call) -> Answer {
     let look = look(state).await;
     let seen = &look.seen;
-    let databases: Vec<_> =
-        state.engine.databases.all().iter().map(|database| database_json(database, seen)).collect();
+    let mut databases = Vec::new();
+    let sizes = sizes(state).await;
+    for (database, size) in state.engine.databases.all().iter().zip(sizes) {
+        databases.push(database_json(database, size, seen));
+    }
     let options = &state.options;
     let allowed = state.paths.allowed();
     let folders = if allowed.is_empty() { json!("any") } else { json!(allowed) };
@@ -33,11 +44,21 @@ pub(super) async fn overview(state: &Arc<State>, call: &Call) -> Answer {
         "limits": {
             "max_rows": Limits::DEFAULT.rows,
             "max_bytes": Limits::DEFAULT.bytes,
+            "value_bytes": LONGEST_VALUE,
+            "row_bytes": LONGEST_ROW,
+            "result_row_bytes": LONGEST_RESULT_ROW,
+            "scratch_bytes": quota::limit(),
             "becomes_job_after_s": options.soft_deadline.as_secs_f64(),
         },
         "folders": folders,
         "read_only": options.read_only,
     });
+    let hanging = state.disk.hanging();
+    if !hanging.is_empty() {
+        let hanging = hanging.iter().take(NAMED);
+        shown["hanging_paths"] =
+            hanging.map(|(path, seconds)| json!({"path": path_shown(path), "seconds": seconds})).collect();
+    }
     if let Some(export_dir) = &options.export_dir {
         shown["export_dir"] = json!(export_dir);
     }
@@ -81,16 +102,33 @@ fn engine(state: &State, look: &Look) -> Value {
     engine
 }
 
-fn database_json(database: &Database, seen: &Seen) -> Value {
+/// The sizes of the databases' files, in their order, where they are known at once.
+async fn sizes(state: &Arc<State>) -> Vec<Option<u64>> {
+    let mut looking = JoinSet::new();
+    let all = state.engine.databases.all();
+    for (index, database) in all.iter().enumerate() {
+        let (disk, path) = (state.disk.clone(), database.path.clone());
+        looking.spawn(async move { (index, disk.about(&path).await.ok().map(|about| about.size)) });
+    }
+    let mut sizes = vec![None; all.len()];
+    let _ = timeout(SIZED_WITHIN, async {
+        while let Some(looked) = looking.join_next().await {
+            if let Ok((index, size)) = looked {
+                sizes[index] = size;
+            }
+        }
+    })
+    .await;
+    sizes
+}
+
+fn database_json(database: &Database, size: Option<u64>, seen: &Seen) -> Value {
     let mode = match database.mode {
         Mode::ReadOnly => "readonly",
         Mode::ReadWrite => "readwrite",
     };
     let mut about = json!({"alias": database.alias, "path": database.path, "mode": mode});
-    match database.path.metadata() {
-        Ok(file) => about["bytes"] = file.len().into(),
-        Err(_) => about["bytes"] = Value::Null,
-    }
+    about["bytes"] = json!(size);
     match seen.databases.get(&database.alias) {
         Some(Ok(sizes)) => {
             let tables: Vec<_> = sizes.iter().take(NAMED).map(|size| table(&database.alias, size)).collect();
