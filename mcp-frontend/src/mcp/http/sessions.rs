@@ -158,15 +158,15 @@ mod tests {
     use crate::args::{Arguments, Command};
     use crate::mcp::call::Call;
 
-    fn sessions() -> Arc<Sessions> {
+    async fn sessions() -> Arc<Sessions> {
         let arguments = Arguments::parse_from(["hyperwire", "mcp", "--private", "--ephemeral-only"]);
         let Command::Mcp(arguments) = arguments.command else { panic!("not mcp") };
-        Sessions::new(&crate::mcp::state(&arguments).unwrap())
+        Sessions::new(&crate::mcp::state(&arguments).await.unwrap())
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_session_ends_after_fifteen_minutes_of_silence_unless_something_runs() {
-        let sessions = sessions();
+        let sessions = sessions().await;
         for id in ["silent", "asking", "working"] {
             sessions.begun(id);
         }
@@ -185,7 +185,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_idle_session_makes_room() {
-        let sessions = sessions();
+        let sessions = sessions().await;
         for number in 0..MOST {
             let (id, _) = sessions.manager.create_session().await.unwrap();
             sessions.begun(&id);
