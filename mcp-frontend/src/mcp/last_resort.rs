@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::exit::Exit;
 
 /// How long the orderly end may take. Clients wait a second before they kill a server.
-const ORDERLY: Duration = Duration::from_millis(900);
+const ORDERLY: Duration = Duration::from_millis(800);
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 
