@@ -22,7 +22,9 @@ pub enum LineError {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LineDecoder {
     unread: Vec<u8>,
-    /// How much of it is known to hold no line end.
+    /// How much of it was handed out. 0 once there is no further line, so that equal decoders are equal.
+    taken: usize,
+    /// How much of it is known to hold no further line end.
     searched: usize,
 }
 
@@ -46,18 +48,20 @@ impl LineDecoder {
     pub fn next_line(&mut self) -> Result<Option<String>, LineError> {
         let end = self.unread[self.searched..].iter().position(|byte| *byte == b'\n');
         let Some(end) = end.map(|end| self.searched + end) else {
+            // Once for all lines that were here: moving the rest up for each would take the square of their bytes.
+            self.unread.drain(..core::mem::take(&mut self.taken));
             self.searched = self.unread.len();
             return if self.searched < MAX_LINE { Ok(None) } else { self.give_up(LineError::TooLong) };
         };
-        if end >= MAX_LINE {
+        if end - self.taken >= MAX_LINE {
             return self.give_up(LineError::TooLong);
         }
-        let Ok(line) = core::str::from_utf8(&self.unread[..end]) else {
+        let Ok(line) = core::str::from_utf8(&self.unread[self.taken..end]) else {
             return self.give_up(LineError::NotText);
         };
         let line = line.trim().into();
-        self.unread.drain(..=end);
-        self.searched = 0;
+        self.taken = end + 1;
+        self.searched = self.taken;
         Ok(Some(line))
     }
 
