@@ -89,14 +89,15 @@ impl InBuf {
     fn make_space(&mut self) {
         if self.head == self.tail {
             (self.head, self.tail) = (0, 0);
-            if self.bytes.len() > STREAMING && self.needed <= STREAMING {
-                self.bytes.truncate(STREAMING);
-                self.bytes.shrink_to_fit();
-            }
-        } else if self.head > 0 && (self.bytes.len() - self.tail < INITIAL || self.needed > self.bytes.len())
+            self.shrink();
+        } else if self.head > 0
+            && (self.bytes.len() - self.tail < INITIAL
+                || self.needed > self.bytes.len()
+                || self.is_oversized())
         {
             self.bytes.copy_within(self.head..self.tail, 0);
             (self.head, self.tail) = (0, self.tail - self.head);
+            self.shrink();
         }
         let size = self.bytes.len();
         let wanted = if size == 0 {
@@ -113,6 +114,21 @@ impl InBuf {
             self.bytes.resize(wanted, 0);
         }
         self.eager = false;
+    }
+}
+
+impl InBuf {
+    /// Whether it has grown for a large message that is gone, behind which little has come yet.
+    fn is_oversized(&self) -> bool {
+        self.bytes.len() > STREAMING && self.needed <= STREAMING && self.tail - self.head <= STREAMING / 2
+    }
+
+    /// Gives the memory of a large message back. What is unread starts at 0.
+    fn shrink(&mut self) {
+        if self.is_oversized() {
+            self.bytes.truncate(STREAMING);
+            self.bytes.shrink_to_fit();
+        }
     }
 }
 
@@ -145,10 +161,24 @@ impl OutBuf {
 
     /// Says that the first `count` bytes of [`OutBuf::unsent`] were sent.
     pub fn sent(&mut self, count: usize) {
-        self.head = (self.head + count).min(self.bytes.len());
+        self.head = self.head.saturating_add(count).min(self.bytes.len());
         if self.head == self.bytes.len() {
             self.clear();
+        } else if self.head >= STREAMING && self.head >= self.bytes.len() - self.head {
+            // At most as many bytes move as were sent since the last time.
+            self.bytes.drain(..self.head);
+            self.head = 0;
+            if self.bytes.capacity() / 2 > self.bytes.len() {
+                self.bytes.shrink_to((2 * self.bytes.len()).max(STREAMING));
+            }
         }
+    }
+
+    /// Bytes of memory that the buffer holds on to: at most four times what is unsent, or 1 MiB, after something was
+    /// sent.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Whether everything was sent.
@@ -231,6 +261,68 @@ mod tests {
         seen.extend_from_slice(input.unread());
 
         assert_eq!(seen, bytes);
+    }
+
+    #[test]
+    fn a_backlog_that_is_sent_gives_its_memory_back() {
+        let mut out = OutBuf::new();
+        out.queue().resize(64 << 20, 7);
+
+        let mut sent = 0;
+        while out.unsent().len() > 100 {
+            let count = (out.unsent().len() - 100).min(64 << 10);
+            out.sent(count);
+            sent += count;
+            assert!(out.capacity() <= (4 * out.unsent().len()).max(4 * STREAMING) || sent < 32 << 20);
+        }
+
+        assert_eq!(out.unsent(), [7; 100]);
+        assert!(out.capacity() <= STREAMING, "{} bytes are held for 100", out.capacity());
+    }
+
+    /// What is appended while the peer reads slowly: the buffer follows what is unsent, and no byte is lost.
+    #[test]
+    fn a_backlog_that_never_empties_stays_as_small_as_what_is_unsent() {
+        let mut out = OutBuf::new();
+        let (mut appended, mut received) = (0_u64, 0_u64);
+        for _ in 0..20_000 {
+            out.queue().extend((0..10_000_u64).map(|index| (appended + index) as u8));
+            appended += 10_000;
+            while out.unsent().len() > 100 {
+                let count = (out.unsent().len() - 100).min(4_096);
+                assert!(out.unsent()[..count].iter().zip(received..).all(|(byte, at)| *byte == at as u8));
+                out.sent(count);
+                received += count as u64;
+            }
+
+            assert!(out.capacity() <= 4 * STREAMING, "{} bytes are held", out.capacity());
+        }
+        assert_eq!(appended - received, out.unsent().len() as u64);
+    }
+
+    #[test]
+    fn more_than_there_is_counts_as_all_of_it() {
+        let mut out = OutBuf::new();
+        out.queue().extend([1, 2]);
+        out.sent(1);
+
+        out.sent(usize::MAX);
+
+        assert!(out.is_empty());
+    }
+
+    #[test]
+    fn a_large_message_with_a_bit_of_the_next_behind_it_gives_its_memory_back() {
+        let mut input = InBuf::new();
+        input.needs(4 << 20);
+        input.extend(&std::vec![7; (4 << 20) + 3]);
+        input.consume(4 << 20);
+        input.needs(5);
+
+        input.space();
+
+        assert!(input.capacity() <= STREAMING);
+        assert_eq!(input.unread(), [7; 3]);
     }
 
     #[test]

@@ -5,11 +5,11 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use hyperwire_blocking::core::control::{
-    ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, LockTest, Probe, RecordRead,
-};
 use hyperwire_blocking::daemon::{Answers, Place, Sight, look, look_at_port};
 use hyperwire_blocking::hyperd::{Environment, locate};
+use hyperwire_blocking::hyperwire_core::control::{
+    ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, LockTest, Probe, RecordRead,
+};
 use serde_json::json;
 
 use crate::connection::shared::place;

@@ -7,11 +7,13 @@ use hyperwire_core::row::{DecodeError, ParameterError};
 use hyperwire_core::session::{Blame, Fault, Misuse, ServerError, SqlState, StatementError};
 
 /// Why an operation of a [`Client`](crate::Client) failed.
+///
+/// What the system said is the [`source`](std::error::Error::source), and not in the text; [`with_causes`] gives both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No connection could be made.
-    #[error("cannot connect to {endpoint}: {source}")]
+    #[error("cannot connect to {endpoint}")]
     Connect {
         /// To where.
         endpoint: Endpoint,
@@ -19,7 +21,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The session is dead; the client is of no use any more.
-    #[error("{fault}{}", source.as_ref().map_or_else(String::new, |error| format!(" ({error})")))]
+    #[error("{fault}")]
     Session {
         /// Why.
         fault: Fault,

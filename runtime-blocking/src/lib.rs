@@ -2,7 +2,7 @@
 //!
 //! A client of Hyper on std sockets, driven by the state machines of `hyperwire-core`. It waits and carries; what to
 //! send, what an answer means, when to give up and whose fault it is are the core's business, whose types this crate
-//! hands out (as [`core`]).
+//! hands out (as [`hyperwire_core`]).
 //!
 //! ```
 //! use hyperwire_blocking::hyperd::{Environment, Hyperd, Settings, locate_or_install};
@@ -27,6 +27,7 @@
 //! TLS comes with the feature `tls`. Other runtimes share [`carrier`] and [`socket`].
 #![deny(unsafe_code)]
 
+mod bound;
 mod cancel;
 pub mod carrier;
 mod client;
@@ -46,11 +47,12 @@ pub mod tls;
 mod transaction;
 mod wait;
 
+pub use bound::{FOR_EVER, deadline};
 pub use cancel::CancelHandle;
 pub use client::Client;
 pub use config::Config;
 pub use error::{Error, with_causes};
-pub use hyperwire_core as core;
+pub use hyperwire_core;
 pub use rows::Rows;
 pub use statement::Statement;
 pub use transaction::Transaction;

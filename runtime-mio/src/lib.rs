@@ -71,5 +71,5 @@ pub use connection::Connection;
 pub use election::Election;
 pub use event::{Event, Statement};
 pub use hyperwire_blocking::{Config, Error};
-pub use hyperwire_core as core;
+pub use hyperwire_core;
 pub use wants::Wants;

@@ -71,7 +71,7 @@ pub use hyperwire_blocking::daemon;
 #[cfg(feature = "tls")]
 pub use hyperwire_blocking::tls;
 pub use hyperwire_blocking::{Config, Error, Statement, hyperd, socket};
-pub use hyperwire_core as core;
+pub use hyperwire_core;
 pub use pool::{Pool, PoolConfig, PoolError};
 pub use rows::Rows;
 pub use stream::RowStream;

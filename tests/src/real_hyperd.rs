@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::core::row::FromValue;
-use hyperwire_blocking::core::session::Password;
-use hyperwire_blocking::core::wire::TransactionStatus;
 use hyperwire_blocking::hyperd::{
     Authentication, Environment, Hyperd, Listen, Settings, StartError, locate_or_install,
 };
+use hyperwire_blocking::hyperwire_core::row::FromValue;
+use hyperwire_blocking::hyperwire_core::session::Password;
+use hyperwire_blocking::hyperwire_core::wire::TransactionStatus;
 use hyperwire_blocking::{Client, Config, Error, Rows};
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use hyperwire_blocking::core::session::{Fault, StatementError, Tls};
+use hyperwire_blocking::hyperwire_core::session::{Fault, StatementError, Tls};
 use hyperwire_blocking::tls::TlsConfig;
 use hyperwire_blocking::{Client, Config, Error};
 use hyperwire_tests::scripted::hostile::{self, Attack, Case, Expected, Phase, Then};

@@ -1,7 +1,7 @@
 //! What is special about the blocking client. What any client must do is in the conformance suite.
 
-use hyperwire_blocking::core::session::{Fault, LinkLoss};
-use hyperwire_blocking::core::wire::TransactionStatus;
+use hyperwire_blocking::hyperwire_core::session::{Fault, LinkLoss};
+use hyperwire_blocking::hyperwire_core::wire::TransactionStatus;
 use hyperwire_blocking::{Client, Config, Error};
 use hyperwire_tests::scripted::{Auth, Failure, Listen, Rows, Server, Session, oid};
 

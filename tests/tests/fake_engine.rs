@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use hyperwire_blocking::core::hyperd::DEFAULT_USER;
 use hyperwire_blocking::hyperd::{Ending, Hyperd, Listen, Settings, StartError};
+use hyperwire_blocking::hyperwire_core::hyperd::DEFAULT_USER;
 use hyperwire_blocking::{Client, Config, Error};
 use hyperwire_tests::fake_engine::{Event, FAILING_STARTS, HANG, JOURNAL, Journal, Outcome, START_DELAY_MS};
 use hyperwire_tests::real_hyperd::{value, wait_until};

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use hyperwire_blocking::core::session::{AuthenticationError, Blame, Fault, Password, Timer, Tls};
 use hyperwire_blocking::hyperd::{Authentication, Endpoint, Listen, Settings, StartError};
+use hyperwire_blocking::hyperwire_core::session::{AuthenticationError, Blame, Fault, Password, Timer, Tls};
 use hyperwire_blocking::tls::TlsConfig;
 use hyperwire_blocking::{Client, Config, Error};
 use hyperwire_tests::real_hyperd::{CROSS_JOIN, RealHyperd, assert_usable, sqlstate};

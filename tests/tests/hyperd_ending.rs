@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hyperwire_blocking::Error;
-use hyperwire_blocking::core::session::{SqlState, StatementError};
+use hyperwire_blocking::hyperwire_core::session::{SqlState, StatementError};
 use hyperwire_tests::real_hyperd::{CROSS_JOIN, MANY_ROWS, RealHyperd, assert_usable, wait_until};
 
 /// For what takes milliseconds when the machine has time for it.

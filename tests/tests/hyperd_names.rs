@@ -1,7 +1,7 @@
 //! Names and strings in SQL, against the real hyperd: it reads them as `core::sql` does.
 #![cfg(target_os = "linux")]
 
-use hyperwire_blocking::core::sql::{
+use hyperwire_blocking::hyperwire_core::sql::{
     Identifier, Literal, QualifiedName, Shown, is_blank, is_reserved, tokens,
 };
 use hyperwire_blocking::{Client, Error};

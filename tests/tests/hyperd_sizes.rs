@@ -2,8 +2,8 @@
 #![cfg(target_os = "linux")]
 
 use hyperwire_blocking::Error;
-use hyperwire_blocking::core::row::ToParameter;
-use hyperwire_blocking::core::session::Fault;
+use hyperwire_blocking::hyperwire_core::row::ToParameter;
+use hyperwire_blocking::hyperwire_core::session::Fault;
 use hyperwire_tests::real_hyperd::{RealHyperd, assert_usable, sqlstate, value};
 
 const MIB: usize = 1 << 20;
@@ -78,6 +78,21 @@ fn a_statement_that_is_too_long_for_hyperd_is_refused_and_the_session_goes_on() 
     let error = client.execute(&format!("SELECT 1 -- {}", "x".repeat(64 * MIB))).unwrap_err();
 
     assert_eq!(sqlstate(&error), "53400");
+    assert_usable(&mut client);
+}
+
+/// Hyper quotes the value that it cannot convert.
+#[test]
+fn an_error_that_quotes_a_value_of_3_mb_is_cut_off_and_the_session_goes_on() {
+    let hyperd = RealHyperd::start();
+    let mut client = hyperd.connect();
+    let statement = "SELECT cast(a AS integer) FROM (SELECT repeat('x', 3000000) AS a) t";
+
+    let error = client.query(statement).and_then(|rows| rows.finish()).unwrap_err();
+
+    assert_eq!(sqlstate(&error), "22P02");
+    let text = error.to_string();
+    assert!(text.contains("xxx...") && text.len() < 70_000, "{} bytes", text.len());
     assert_usable(&mut client);
 }
 

@@ -1,8 +1,8 @@
 //! Statements and their results, against the real hyperd.
 #![cfg(target_os = "linux")]
 
-use hyperwire_blocking::core::row::{DecodeErrorKind, Type, ValueError};
-use hyperwire_blocking::core::session::{Blame, Misuse, ServerBlame, StatementError};
+use hyperwire_blocking::hyperwire_core::row::{DecodeErrorKind, Type, ValueError};
+use hyperwire_blocking::hyperwire_core::session::{Blame, Misuse, ServerBlame, StatementError};
 use hyperwire_blocking::{Client, Error};
 use hyperwire_tests::real_hyperd::{RealHyperd, assert_usable, sqlstate, value, values};
 use rstest::rstest;

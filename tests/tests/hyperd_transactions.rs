@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hyperwire_blocking::core::wire::TransactionStatus;
+use hyperwire_blocking::hyperwire_core::wire::TransactionStatus;
 use hyperwire_blocking::{Client, Error};
 use hyperwire_tests::real_hyperd::{RealHyperd, assert_usable, sqlstate, value};
 

@@ -3,11 +3,11 @@
 
 use std::fmt::Debug;
 
-use hyperwire_blocking::core::row::{
-    AnyValue, Date, DecodeError, DecodeErrorKind, Geography, Interval, Numeric, Time, Timestamp, TimestampTz,
-    ToParameter, Type, Uuid, Value, ValueError,
+use hyperwire_blocking::hyperwire_core::row::{
+    AnyValue, Date, DecodeError, Geography, Interval, Numeric, Time, Timestamp, TimestampTz, ToParameter,
+    Type, Uuid, Value,
 };
-use hyperwire_blocking::core::wire::Format;
+use hyperwire_blocking::hyperwire_core::wire::Format;
 use hyperwire_blocking::{Client, Error, Rows};
 use hyperwire_tests::real_hyperd::{RealHyperd, sqlstate};
 use rstest::rstest;
@@ -367,42 +367,6 @@ fn names_of_relations_and_types_are_read_as_numbers_or_text() {
     let select = "SELECT 'pg_class'::regclass";
     let (in_text, ty) = any(client(&hyperd, Format::Text).query(select).unwrap()).unwrap();
     assert_eq!((in_text, ty), (text("pg_class"), Type::RegClass));
-}
-
-/// Ten elements that cannot be NULL are the same bytes as nine that can and a map of their NULLs.
-#[test]
-fn an_array_that_can_be_read_two_ways_is_refused_in_a_query_and_read_when_prepared() {
-    let hyperd = RealHyperd::start();
-    let mut client = hyperd.connect();
-    let select = "SELECT '[1,2,3,4,5,6,7,8,9,0]'::array(smallint not null)";
-
-    let error = any(client.query(select).unwrap()).unwrap_err();
-    let Error::Decode(decode) = &error else { panic!("{error:?}") };
-    let DecodeErrorKind::Value(value) = decode.kind() else { panic!("{error:?}") };
-    assert_eq!(value.error, ValueError::AmbiguousArray);
-    assert!(error.to_string().contains("ask for arrays as text"), "{error}");
-
-    let statement = client.prepare(select, &[]).unwrap();
-    assert_eq!(statement.columns().unwrap()[0].format(), Format::Text);
-    let rows = client.query_prepared(&statement, &[]).unwrap();
-    let (found, _) = only(rows, |value| value.get::<Vec<i16>>()).unwrap();
-    assert_eq!(found, [1, 2, 3, 4, 5, 6, 7, 8, 9, 0]);
-}
-
-#[test]
-fn arrays_whose_elements_cannot_be_null_are_read_where_that_is_clear() {
-    let hyperd = RealHyperd::start();
-    let mut client = hyperd.connect();
-
-    for (select, expected) in [
-        ("SELECT '[1,2]'::array(integer not null)", vec![1, 2]),
-        ("SELECT '[1]'::array(integer not null)", vec![1]),
-        ("SELECT '[]'::array(integer not null)", vec![]),
-        ("SELECT '[1,2]'::array(integer)", vec![1, 2]),
-    ] {
-        let (found, _) = only(client.query(select).unwrap(), |value| value.get::<Vec<i32>>()).unwrap();
-        assert_eq!(found, expected, "{select}");
-    }
 }
 
 #[test]

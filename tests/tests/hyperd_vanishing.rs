@@ -4,7 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::core::session::{Blame, CANCEL_TIMEOUT, Fault, LinkLoss, StatementError, Timer};
+use hyperwire_blocking::hyperwire_core::session::{
+    Blame, CANCEL_TIMEOUT, Fault, LinkLoss, StatementError, Timer,
+};
 use hyperwire_blocking::{Client, Error};
 use hyperwire_tests::real_hyperd::{CROSS_JOIN, MANY_ROWS, RealHyperd, assert_usable, value, wait_until};
 

@@ -132,18 +132,6 @@ impl Columns {
     }
 }
 
-impl Type {
-    /// The format to ask for when a statement's columns are known before it is bound: binary, and text for arrays,
-    /// because a binary array does not say whether it carries a map of its NULLs.
-    #[must_use]
-    pub const fn preferred_format(self) -> Format {
-        match self.element() {
-            None => Format::HyperBinary,
-            Some(_) => Format::Text,
-        }
-    }
-}
-
 impl Deref for Columns {
     type Target = [Column];
 
@@ -230,16 +218,6 @@ mod tests {
         assert_eq!((id.table_oid(), id.attribute(), id.format()), (10_001, 1, Format::HyperBinary));
         assert_eq!(columns[1].to_string(), "numeric(5, 2)");
         assert_eq!(columns[1].type_modifier(), 327_686);
-    }
-
-    #[test]
-    fn arrays_are_asked_for_as_text_and_all_else_as_binary() {
-        let body = describe(&[ID, ColumnDescription { type_oid: 1007, ..ID }]);
-        let description = RowDescription::from_body(&body).expect("a well-formed description");
-
-        let columns = Columns::from_description_with(&description, Type::preferred_format);
-
-        assert_eq!(columns.format_codes().collect::<Vec<_>>(), [[0, 2], [0, 0]]);
     }
 
     #[test]

@@ -38,12 +38,6 @@ pub enum ValueError {
     /// The Rust type borrows, but the bytes had to be rewritten first.
     #[error("the value cannot be borrowed from this format: ask for an owned type, or a Cow")]
     CannotBorrow,
-    /// A binary array could be read with and without a map of its NULLs, with different elements.
-    #[error(
-        "the binary array does not say whether it has a map of NULLs and can be read both ways: \
-         ask for arrays as text, as prepared statements do"
-    )]
-    AmbiguousArray,
     /// An element of an array could not be read.
     #[error("element {index}: {error}")]
     Element {
@@ -109,11 +103,8 @@ impl fmt::Display for ColumnError {
     }
 }
 
-impl core::error::Error for ColumnError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
+/// What went wrong is in the text already, so it is no source.
+impl core::error::Error for ColumnError {}
 
 impl From<DecodeErrorKind> for DecodeError {
     fn from(kind: DecodeErrorKind) -> Self {

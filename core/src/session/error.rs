@@ -13,10 +13,10 @@ use crate::wire::{FrameError, LimitExceeded, Violation};
 pub enum Fault {
     /// The server broke the protocol.
     #[error("the server broke the protocol: {0}; the connection cannot be trusted any further, open another")]
-    Violation(#[from] Violation),
+    Violation(Violation),
     /// The server sent more than the caller's limits allow.
     #[error("{0}; raise it in Limits if the server is to be trusted that far")]
-    Limit(#[from] LimitExceeded),
+    Limit(LimitExceeded),
     /// The server refused the login, or ended the session with an error.
     #[error("the server refused the session: {0}")]
     Refused(Box<ServerError>),
@@ -205,6 +205,18 @@ impl Fault {
             Self::Authentication(_) | Self::Closed => Blame::Caller,
             Self::Link { .. } => Blame::Link,
         }
+    }
+}
+
+impl From<Violation> for Fault {
+    fn from(violation: Violation) -> Self {
+        Self::Violation(violation)
+    }
+}
+
+impl From<LimitExceeded> for Fault {
+    fn from(limit: LimitExceeded) -> Self {
+        Self::Limit(limit)
     }
 }
 

@@ -69,7 +69,10 @@ pub use settings::Settings;
 use crate::buffer::{InBuf, OutBuf};
 use crate::row::{Columns, FieldSpan};
 use crate::time::Instant;
-use crate::wire::{BackendMessage, CancelKey, Format, Frame, FrontendMessage, Split, TransactionStatus};
+use crate::wire::{
+    BackendMessage, CancelKey, Format, Frame, FrontendMessage, LimitKind, Limits, Report, Split,
+    TransactionStatus, Violation,
+};
 use request::{Active, Line};
 use response::Outcome;
 use startup::Login;
@@ -105,6 +108,10 @@ pub struct Session {
     row_at_hand: bool,
     /// Bytes of the message that the last event shows; consumed by the next poll.
     held: usize,
+    /// Bytes still to come of a message that was cut off, to be thrown away.
+    beyond: usize,
+    /// Bytes of all messages before the login was over.
+    startup_length: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -144,6 +151,8 @@ impl Session {
             spans: Vec::new(),
             row_at_hand: false,
             held: 0,
+            beyond: 0,
+            startup_length: 0,
         };
         session.open(out);
         Ok(session)
@@ -201,7 +210,7 @@ impl Session {
         out: &mut OutBuf,
         now: Instant,
     ) -> Result<Option<Outcome>, Fault> {
-        let login = match &self.phase {
+        let starting = match &self.phase {
             Phase::Dead(fault) => return Err(fault.clone()),
             Phase::Closing => {
                 input.discard_all();
@@ -214,43 +223,38 @@ impl Session {
                 return Ok(event.map(Outcome::Event).or(consumed.then_some(Outcome::Silent)));
             }
             Phase::TlsHandshake => return Ok(None),
-            Phase::Login(login) => Some(login.clone()),
-            Phase::Ready => None,
+            Phase::Login(_) => true,
+            Phase::Ready => false,
         };
+        if !self.skip_beyond(input) {
+            return Ok(None);
+        }
         let is_paused = self.active.as_ref().is_some_and(Active::paused);
         self.row_at_hand = is_paused && matches!(input.unread().first(), Some(b'D' | b'd'));
         if self.row_at_hand {
             return Ok(None);
         }
-        let frame = match Frame::split(input.unread(), &self.config.limits)? {
-            Split::Frame(frame) => frame,
-            Split::Needs(needed) => {
+        let limits = &self.config.limits;
+        let bound = |tag| if starting { limits.before_login() } else { limits.after_login(tag) };
+        let (frame, beyond) = match Frame::split_within(input.unread(), bound)? {
+            (Split::Frame(frame), beyond) => (frame, beyond),
+            (Split::Needs(needed), _) => {
                 input.needs(needed);
                 return Ok(None);
             }
         };
         let length = frame.len();
-        let outcome = if frame.tag == b'D' && login.is_none() {
+        if starting {
+            self.startup_length += length as u64;
+            let limit = limits.startup_length.into();
+            Limits::check(LimitKind::StartupLength, self.startup_length, limit)?;
+        }
+        let outcome = if frame.tag == b'D' && !starting {
             self.on_row(&input.unread()[..length])?
         } else {
-            match BackendMessage::decode(frame)? {
-                BackendMessage::NoticeResponse(report) => {
-                    Outcome::Event(Event::Notice(ServerError::new(report).into()))
-                }
-                // Not a setting: Hyper's sign of life while a statement runs.
-                BackendMessage::ParameterStatus { name: "alive", .. } => Outcome::Event(Event::Pulse),
-                BackendMessage::ParameterStatus { name, value } => {
-                    self.settings.set(name, value, &self.config.limits)?;
-                    Outcome::Silent
-                }
-                message => match login {
-                    Some(login) => {
-                        self.on_login_message(login, message, out)?.map_or(Outcome::Silent, Outcome::Event)
-                    }
-                    None => self.on_response(message, now, out)?,
-                },
-            }
+            self.on_message(decode(frame, beyond)?, now, out)?
         };
+        self.beyond = beyond;
         match outcome {
             Outcome::Held(_) => self.held = length,
             Outcome::Event(_) | Outcome::Silent => input.consume(length),
@@ -258,6 +262,44 @@ impl Session {
         self.note_flow();
         self.check_abandon_budget(now);
         Ok(Some(outcome))
+    }
+
+    /// Any message but a row of an open request.
+    fn on_message(
+        &mut self,
+        message: BackendMessage<'_>,
+        now: Instant,
+        out: &mut OutBuf,
+    ) -> Result<Outcome, Fault> {
+        Ok(match message {
+            BackendMessage::NoticeResponse(report) => {
+                Outcome::Event(Event::Notice(ServerError::new(report).into()))
+            }
+            // Not a setting: Hyper's sign of life while a statement runs.
+            BackendMessage::ParameterStatus { name: "alive", .. } => Outcome::Event(Event::Pulse),
+            BackendMessage::ParameterStatus { name, value } => {
+                self.settings.set(name, value, &self.config.limits)?;
+                Outcome::Silent
+            }
+            message => match &self.phase {
+                Phase::Login(login) => {
+                    let login = login.clone();
+                    self.on_login_message(login, message, out)?.map_or(Outcome::Silent, Outcome::Event)
+                }
+                _ => self.on_response(message, now, out)?,
+            },
+        })
+    }
+
+    /// Throws away what has come of the rest of a message that was cut off. Whether that is all of it.
+    fn skip_beyond(&mut self, input: &mut InBuf) -> bool {
+        let here = self.beyond.min(input.unread().len());
+        input.consume(here);
+        self.beyond -= here;
+        if self.beyond > 0 {
+            input.needs(1);
+        }
+        self.beyond == 0
     }
 
     /// What the session waits for.
@@ -370,5 +412,14 @@ impl Session {
         self.held = 0;
         self.flow = None;
         fault
+    }
+}
+
+/// A message that was cut off is an error or a notice, of which the beginning is enough.
+fn decode(frame: Frame<'_>, beyond: usize) -> Result<BackendMessage<'_>, Violation> {
+    match frame.tag {
+        b'E' if beyond > 0 => Ok(BackendMessage::ErrorResponse(Report::cut(frame.body))),
+        b'N' if beyond > 0 => Ok(BackendMessage::NoticeResponse(Report::cut(frame.body))),
+        _ => BackendMessage::decode(frame),
     }
 }

@@ -103,8 +103,7 @@ impl Session {
     }
 
     /// Runs a statement with parameters by the extended protocol, in one round trip. `format` is how its results
-    /// travel, `None` for the session's default. Array columns have to travel as text to be read with certainty:
-    /// prepare the statement, which does that column by column, or ask for [`Format::Text`].
+    /// travel, `None` for the session's default.
     ///
     /// # Errors
     /// As for [`Session::query`], or too many parameters.
@@ -345,12 +344,6 @@ fn put_bind(statement: &str, parameters: &Parameters, result_formats: &[[u8; 2]]
 fn put_execute(out: &mut Vec<u8>) {
     FrontendMessage::Execute { portal: "", max_rows: 0 }.encode(out);
     FrontendMessage::Sync.encode(out);
-}
-
-/// How a column of a prepared statement travels: arrays as text, since HyperBinary does not say whether their
-/// elements can be NULL, everything else as the session does.
-pub(super) fn prepared_format(default: Format, ty: Type) -> Format {
-    if ty.element().is_some() { Format::Text } else { default }
 }
 
 fn check_text(what: &'static str, text: &str) -> Result<(), Misuse> {

@@ -3,7 +3,7 @@
 //! A request is a list of [`Step`]s, the answers that are due in order; rows and COPY data stream inside one of them.
 //! An ErrorResponse may come at any step and leaves only ReadyForQuery.
 
-use super::request::{Active, prepared_format};
+use super::request::Active;
 use super::{Event, Fault, HEADER, RequestId, RequestOptions, ServerError, Session, StatementError};
 use crate::buffer::OutBuf;
 use crate::row::{Column, Columns, split_fields};
@@ -245,9 +245,9 @@ impl Session {
     }
 
     /// Keeps the columns of streaming rows at hand, where the next row finds them at once. What streams changes only
-    /// between messages that are no rows.
+    /// between messages that are no rows. Behind a message that was cut off comes its rest, whatever it looks like.
     pub(super) fn note_flow(&mut self) {
-        let flow = self.active.as_ref().and_then(Active::flow);
+        let flow = self.active.as_ref().and_then(Active::flow).filter(|_| self.beyond == 0);
         if self.flow.is_some() != flow.is_some() {
             self.flow = flow.cloned();
         }
@@ -284,7 +284,7 @@ impl Session {
 
     fn prepared_columns(&self, description: &RowDescription<'_>) -> Result<Columns, Fault> {
         self.check_columns(description)?;
-        Ok(Columns::from_description_with(description, |ty| prepared_format(self.format, ty)))
+        Ok(Columns::from_description(description, self.format))
     }
 
     fn check_columns(&self, description: &RowDescription<'_>) -> Result<(), Fault> {

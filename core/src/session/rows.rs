@@ -52,7 +52,7 @@ impl Session {
         if self.held > 0 {
             // Announced, and counted, but not taken.
             self.held = 0;
-            active.demand += 1;
+            active.demand = active.demand.saturating_add(1);
         }
         let (unread, limit) = (input.unread(), self.config.limits.message_length);
         let mut rest = unread;

@@ -2,11 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::wire::Report;
 
-/// An ErrorResponse or NoticeResponse, owned.
+/// An ErrorResponse or NoticeResponse, owned. One longer than [`Limits::control_length`](crate::wire::Limits) ends with
+/// "..." there: Hyper quotes values, however long they are.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerError {
     code: SqlState,
@@ -27,14 +29,20 @@ pub enum ServerBlame {
 }
 
 impl ServerError {
+    /// Of several fields with one code the first counts, so that there are no more fields than codes.
     pub(crate) fn new(report: Report<'_>) -> Self {
-        let fields: Box<[_]> = report
+        let mut seen = [false; 256];
+        let mut fields: Vec<_> = report
             .fields()
+            .filter(|(code, _)| !core::mem::replace(&mut seen[usize::from(*code)], true))
             .map(|(code, text)| (code, String::from_utf8_lossy(text).into_owned().into_boxed_str()))
             .collect();
+        if let (true, Some((_, text))) = (report.is_cut(), fields.last_mut()) {
+            *text = alloc::format!("{}...", text.trim_end_matches(char::REPLACEMENT_CHARACTER)).into();
+        }
         let code =
             report.field(b'C').and_then(|text| text.try_into().ok()).map_or(SqlState::UNKNOWN, SqlState);
-        Self { code, fields }
+        Self { code, fields: fields.into() }
     }
 
     /// The SQLSTATE; `XX000` if the server sent none.

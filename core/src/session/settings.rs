@@ -22,13 +22,20 @@ impl Settings {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
 
+    /// Looks through all of them: there are few, and a bound on both their number and their length.
     pub(super) fn set(&mut self, name: &str, value: &str, limits: &Limits) -> Result<(), LimitExceeded> {
-        if let Some((_, old)) = self.0.iter_mut().find(|(found, _)| **found == *name) {
-            *old = value.into();
-            return Ok(());
+        let old = self.0.iter().position(|(found, _)| **found == *name);
+        let others = (0..).zip(&self.0).filter(|(index, _)| Some(*index) != old);
+        let length: usize = others.map(|(_, (name, value))| name.len() + value.len()).sum();
+        let length = (length + name.len() + value.len()) as u64;
+        Limits::check(LimitKind::SettingsLength, length, limits.settings_length.into())?;
+        match old {
+            Some(index) => self.0[index].1 = value.into(),
+            None => {
+                Limits::check(LimitKind::Settings, self.0.len() as u64 + 1, limits.settings.into())?;
+                self.0.push((name.into(), value.into()));
+            }
         }
-        Limits::check(LimitKind::Settings, self.0.len() as u64 + 1, limits.settings.into())?;
-        self.0.push((name.into(), value.into()));
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Framing: where one message ends and the next begins.
 
+use super::limits::Bound;
 use super::{LimitExceeded, LimitKind, Limits, Violation};
 
 /// One typed message: its type byte and its body, borrowed from the caller's buffer.
@@ -42,14 +43,24 @@ impl<'a> Frame<'a> {
     /// A length below 4, or one above `limits.message_length`.
     #[inline]
     pub fn split(bytes: &'a [u8], limits: &Limits) -> Result<Split<'a>, FrameError> {
+        Self::split_within(bytes, |_| Bound::Refuse(limits.message_length)).map(|(split, _)| split)
+    }
+
+    /// Looks for one typed message at the start of `bytes`, within the bound that its type has. Also tells how many
+    /// bytes of it come behind a frame that was cut off.
+    #[inline]
+    pub(crate) fn split_within(
+        bytes: &'a [u8],
+        bound: impl FnOnce(u8) -> Bound,
+    ) -> Result<(Split<'a>, usize), FrameError> {
         let Some((&[tag, a, b, c, d], rest)) = bytes.split_first_chunk::<HEADER>() else {
-            return Ok(Split::Needs(HEADER));
+            return Ok((Split::Needs(HEADER), 0));
         };
-        let length = body_length(tag, i32::from_be_bytes([a, b, c, d]), limits)?;
-        match rest.get(..length) {
-            Some(body) => Ok(Split::Frame(Self { tag, body })),
-            None => Ok(Split::Needs(HEADER + length)),
-        }
+        let (length, beyond) = body_length(tag, i32::from_be_bytes([a, b, c, d]), bound(tag))?;
+        Ok(match rest.get(..length) {
+            Some(body) => (Split::Frame(Self { tag, body }), beyond),
+            None => (Split::Needs(HEADER + length), beyond),
+        })
     }
 
     /// Looks for one untyped message (the kind that opens a connection) at the start of `bytes`; its tag is 0.
@@ -58,7 +69,8 @@ impl<'a> Frame<'a> {
     /// As for [`Frame::split`].
     pub fn split_untyped(bytes: &'a [u8], limits: &Limits) -> Result<Split<'a>, FrameError> {
         let Some((&length, rest)) = bytes.split_first_chunk::<4>() else { return Ok(Split::Needs(4)) };
-        let length = body_length(0, i32::from_be_bytes(length), limits)?;
+        let bound = Bound::Refuse(limits.message_length);
+        let (length, _) = body_length(0, i32::from_be_bytes(length), bound)?;
         match rest.get(..length) {
             Some(body) => Ok(Split::Frame(Self { tag: 0, body })),
             None => Ok(Split::Needs(4 + length)),
@@ -73,13 +85,26 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// Bytes of the body to look at, and bytes behind them to throw away.
 #[inline]
-fn body_length(tag: u8, length: i32, limits: &Limits) -> Result<usize, FrameError> {
+fn body_length(tag: u8, length: i32, bound: Bound) -> Result<(usize, usize), FrameError> {
     let declared = u32::try_from(length).map_err(|_| Violation::LengthTooSmall { tag, length })?;
     let body = declared.checked_sub(4).ok_or(Violation::LengthTooSmall { tag, length })?;
-    Limits::check(LimitKind::MessageLength, declared.into(), limits.message_length.into())?;
-    usize::try_from(body)
-        .map_err(|_| LimitExceeded { what: LimitKind::MessageLength, found: body.into(), limit: 0 }.into())
+    let kept = match bound {
+        Bound::Refuse(limit) => {
+            Limits::check(LimitKind::MessageLength, declared.into(), limit.into())?;
+            body
+        }
+        Bound::Cut(limit) => body.min(limit.saturating_sub(4)),
+    };
+    let size = |bytes: u32| {
+        usize::try_from(bytes).map_err(|_| LimitExceeded {
+            what: LimitKind::MessageLength,
+            found: body.into(),
+            limit: 0,
+        })
+    };
+    Ok((size(kept)?, size(body - kept)?))
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@ use super::{Reader, Violation, put_cstr};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report<'a> {
     body: &'a [u8],
+    /// The last field ends early, and others may be missing.
+    cut: bool,
 }
 
 impl<'a> Report<'a> {
@@ -20,7 +22,16 @@ impl<'a> Report<'a> {
             reader.cstr()?;
         }
         reader.finish()?;
-        Ok(Self { body })
+        Ok(Self { body, cut: false })
+    }
+
+    /// The beginning of a body that is too long to be held. What its rest would have been is not checked.
+    pub(crate) fn cut(body: &'a [u8]) -> Self {
+        Self { body, cut: true }
+    }
+
+    pub(crate) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The fields in their order on the wire.
@@ -28,7 +39,7 @@ impl<'a> Report<'a> {
         let mut reader = Reader::new("ErrorResponse", self.body);
         core::iter::from_fn(move || match reader.u8() {
             Ok(0) | Err(_) => None,
-            Ok(code) => reader.cstr().ok().map(|text| (code, text)),
+            Ok(code) => Some((code, reader.cstr().unwrap_or_else(|_| reader.remainder()))),
         })
     }
 

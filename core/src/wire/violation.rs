@@ -109,7 +109,13 @@ pub enum LimitKind {
     /// SCRAM iterations that the server asked the client to compute.
     #[error("a SCRAM iteration count")]
     ScramIterations,
-    /// Settings that the server reported during start-up.
+    /// Bytes of all messages before the login is over.
+    #[error("a length of all messages before the login is over")]
+    StartupLength,
+    /// Settings that the server reported.
     #[error("a count of reported settings")]
     Settings,
+    /// Bytes of the settings that the server reported.
+    #[error("a length of all reported settings")]
+    SettingsLength,
 }

@@ -8,9 +8,9 @@ pub(crate) mod shared;
 
 use std::path::PathBuf;
 
-use hyperwire_blocking::core::hyperd::DEFAULT_USER;
-use hyperwire_blocking::core::wire::Format;
 use hyperwire_blocking::hyperd::{Environment, install, locate};
+use hyperwire_blocking::hyperwire_core::hyperd::DEFAULT_USER;
+use hyperwire_blocking::hyperwire_core::wire::Format;
 use hyperwire_blocking::{Client as Session, Config, Error};
 
 pub(crate) use hyperwire_blocking::with_causes;

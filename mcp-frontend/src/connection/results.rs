@@ -1,8 +1,8 @@
 //! A session's results, handed to a writer of rows.
 
 use hyperwire_blocking::Error;
-use hyperwire_blocking::core::row::Value;
-use hyperwire_blocking::core::session::{ServerError, StatementError};
+use hyperwire_blocking::hyperwire_core::row::Value;
+use hyperwire_blocking::hyperwire_core::session::{ServerError, StatementError};
 
 use super::{Connection, with_causes};
 use crate::sql::client::{Client, Failure, ServerReport};

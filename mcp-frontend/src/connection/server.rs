@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hyperwire_blocking::Client as Session;
 use hyperwire_blocking::Config;
-use hyperwire_blocking::core::hyperd::{DEFAULT_USER, Endpoint};
 use hyperwire_blocking::hyperd::{Ending, Environment, Hyperd, Settings, locate_or_install};
+use hyperwire_blocking::hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
 
 use super::{OpenError, database, refused_or_lost, with_causes};
 use crate::progress::Shown;

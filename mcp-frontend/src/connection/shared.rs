@@ -4,9 +4,9 @@ use std::env;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use hyperwire_blocking::core::hyperd::Endpoint;
 use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::hyperd::{Environment, locate_or_install};
+use hyperwire_blocking::hyperwire_core::hyperd::Endpoint;
 use hyperwire_blocking::shared::{ConnectError, CreateError, InUse, Settings, SharedHyperd};
 use hyperwire_blocking::{Client as Session, Config};
 

@@ -8,8 +8,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::time::Duration;
 
-use hyperwire_blocking::core::control::StopMode;
 use hyperwire_blocking::daemon::{Place, Stopped, stop};
+use hyperwire_blocking::hyperwire_core::control::StopMode;
 
 use crate::args::{DaemonCommand, StopArguments};
 use crate::connection::shared::{Shared, place};

@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &RunArguments, mut place: Place) -> Exit {
     settings.drain_limit = arguments.drain_limit.map(Duration::from_secs);
     let mut daemon = match Daemon::new(&settings) {
         Ok(daemon) => daemon,
-        Err(error) => return complain(&error.to_string(), Exit::NoHyperd),
+        Err(error) => return complain(&with_causes(&error), Exit::NoHyperd),
     };
     if let Some(report) = report {
         daemon = daemon.reporting_to(report);
@@ -58,7 +58,7 @@ pub(super) fn run(arguments: &RunArguments, mut place: Place) -> Exit {
     match ended {
         Ok(DaemonExit::Drained(_)) => Exit::Success,
         Ok(exit) => complain(&exit.to_string(), Exit::NoHyperd),
-        Err(error) => complain(&error.to_string(), Exit::NoHyperd),
+        Err(error) => complain(&with_causes(&error), Exit::NoHyperd),
     }
 }
 

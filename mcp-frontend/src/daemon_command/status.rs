@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use hyperwire_blocking::core::control::{LockTest, Status};
-use hyperwire_blocking::core::daemon::{ENGINE_HUNG_WITHIN, SELF_CHECK};
-use hyperwire_blocking::core::liveness::link::LinkPolicy;
 use hyperwire_blocking::daemon::{Answers, Place, Sight, look};
+use hyperwire_blocking::hyperwire_core::control::{LockTest, Status};
+use hyperwire_blocking::hyperwire_core::daemon::{ENGINE_HUNG_WITHIN, SELF_CHECK};
+use hyperwire_blocking::hyperwire_core::liveness::link::LinkPolicy;
 use serde_json::{Value, json};
 
 use super::{complain, say};

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyperwire_tokio::Client;
-use hyperwire_tokio::core::row::{ToParameter, Type};
-use hyperwire_tokio::core::wire::Format;
+use hyperwire_tokio::hyperwire_core::row::{ToParameter, Type};
+use hyperwire_tokio::hyperwire_core::wire::Format;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use hyperwire_tokio::Error;
-use hyperwire_tokio::core::session::{Fault, ServerError};
-use hyperwire_tokio::core::wire::LimitKind;
+use hyperwire_tokio::hyperwire_core::session::{Fault, ServerError};
+use hyperwire_tokio::hyperwire_core::wire::LimitKind;
 
 use super::advice::{Refusal, advice};
 use super::engine::LONGEST_RESULT_ROW;

@@ -2,9 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use hyperwire_blocking::core::hyperd::DEFAULT_USER;
-use hyperwire_blocking::core::wire::Format;
 use hyperwire_blocking::hyperd::{Environment, Hyperd, Settings, locate_or_install};
+use hyperwire_blocking::hyperwire_core::hyperd::DEFAULT_USER;
+use hyperwire_blocking::hyperwire_core::wire::Format;
 use hyperwire_blocking::{Client, Config};
 use serde_json::value::RawValue;
 

@@ -10,6 +10,7 @@ use hyperwire_core::time::Instant;
 
 use super::channel::{Channel, Transport};
 use super::connect_bound;
+use crate::bound::FOR_EVER;
 use crate::config::Config;
 use crate::error::Error;
 
@@ -120,7 +121,7 @@ impl<T: Transport> Conduit<T> {
     /// Ends the session: says goodbye, and waits for the server to close its end, at most `bound`.
     pub fn start_close(&mut self, bound: Duration) {
         self.session.terminate(&mut self.out);
-        self.closing = Some(T::now() + bound.min(super::FOR_EVER));
+        self.closing = Some(T::now() + bound.min(FOR_EVER));
     }
 
     /// Whether the server has had its time to close its end.

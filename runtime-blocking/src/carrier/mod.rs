@@ -30,10 +30,10 @@
 mod answer;
 mod channel;
 mod conduit;
+mod notices;
 mod request;
 mod socket;
 
-use std::collections::VecDeque;
 use std::task::Poll;
 use std::time::{Duration, Instant as Clock};
 
@@ -45,23 +45,20 @@ pub use channel::{Ready, Transport};
 pub use conduit::Conduit;
 pub use socket::Wants;
 
+use notices::Notices;
+
+use crate::bound::FOR_EVER;
 use crate::config::Config;
 use crate::error::Error;
 use crate::socket::LinkReport;
 use crate::statement::Graveyard;
-
-/// Notices kept for a caller who does not fetch them.
-const MAX_NOTICES: usize = 256;
-
-/// Longer than anybody waits, and short enough for every clock to be added to.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A session and what carries it, for those who wait for answers.
 #[derive(Debug)]
 pub struct Carrier<T> {
     conduit: Conduit<T>,
     link: LinkReport,
-    notices: VecDeque<ServerError>,
+    notices: Notices,
     graveyard: Graveyard,
     statement_timeout: Option<Duration>,
     /// The last request that somebody waited for.
@@ -90,7 +87,7 @@ impl<T: Transport> Carrier<T> {
         Ok(Self {
             conduit,
             link,
-            notices: VecDeque::new(),
+            notices: Notices::default(),
             graveyard: Graveyard::default(),
             statement_timeout: None,
             open: None,
@@ -157,12 +154,7 @@ impl<T: Transport> Carrier<T> {
                     self.cancel_due = Some(key);
                     return Ok(None);
                 }
-                Some(Event::Notice(notice)) => {
-                    if self.notices.len() == MAX_NOTICES {
-                        self.notices.pop_front();
-                    }
-                    self.notices.push_back(*notice);
-                }
+                Some(Event::Notice(notice)) => self.notices.push(*notice),
                 Some(Event::Pulse) => {}
                 event => return Ok(event),
             }
@@ -235,9 +227,9 @@ impl<T: Transport> Carrier<T> {
         &self.link
     }
 
-    /// The last 256 notices since the last call.
+    /// The last 256 notices since the last call, fewer if they have more than 1 MiB of text.
     pub fn take_notices(&mut self) -> Vec<ServerError> {
-        self.notices.drain(..).collect()
+        self.notices.take()
     }
 
     /// Whether the last thing sent was the rollback of a transaction without an owner.

@@ -9,7 +9,7 @@ use hyperwire_core::session::{Fault, RequestId, RequestOptions};
 use hyperwire_core::wire::TransactionStatus;
 
 use super::{Answer, Carrier, Transport};
-use crate::error::Error;
+use crate::error::{Error, with_causes};
 use crate::statement::{Graveyard, Statement};
 
 /// How long a transaction whose owner has gone may take to roll back.
@@ -142,6 +142,7 @@ impl<T: Transport> Carrier<T> {
             Poll::Ready(Err(error)) if error.is_session_lost() => Poll::Ready(Err(error)),
             Poll::Ready(Err(error)) => {
                 self.hang_up();
+                let error = with_causes(&error);
                 let why = format!("a transaction that was dropped could not be rolled back: {error}");
                 Poll::Ready(Err(Error::Session { fault: Fault::Closed, source: Some(io::Error::other(why)) }))
             }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant as Clock};
 use hyperwire_core::session::{Fault, LinkLoss, Timer};
 
 use super::channel::{Ready, Transport};
-use super::{Carrier, Conduit, FOR_EVER};
+use super::{Carrier, Conduit};
+use crate::bound::FOR_EVER;
 use crate::error::Error;
 use crate::socket::{is_not_now, loss};
 

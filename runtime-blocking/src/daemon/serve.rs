@@ -91,7 +91,7 @@ pub enum RunError {
         path: PathBuf,
     },
     /// The system did not give what a daemon needs.
-    #[error("the system did not let the daemon begin: {0}")]
+    #[error("the system did not let the daemon begin")]
     System(#[from] io::Error),
     /// The thread that works for the daemon ended.
     #[error("a thread of the daemon ended of a defect; its log says which, and the next start cleans up")]

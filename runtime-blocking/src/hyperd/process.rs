@@ -70,7 +70,7 @@ impl Hyperd {
     /// See [`StartError`]; nothing of a failed start is left. Takes at most [`Settings::ready_within`] and the few
     /// seconds that ending a hyperd takes that does not want to.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        let deadline = Instant::now() + settings.ready_within;
+        let deadline = crate::bound::deadline(settings.ready_within);
         let (folder, listen) = run_folder(settings)?;
         let during = |action| move |source| StartError::Io { action, source };
         let (log_dir, temp_dir) = own_folders(settings, folder.path())?;

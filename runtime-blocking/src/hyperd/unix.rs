@@ -107,7 +107,7 @@ fn signal_group(child: &mut Child, signal: Signal) {
 
 /// Waits for the end of a process, at most so long.
 pub(crate) fn wait_for_exit(child: &mut Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = Instant::now() + at_most;
+    let deadline = crate::bound::deadline(at_most);
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {

@@ -28,7 +28,7 @@ pub fn create(
     path: &str,
     within: Duration,
 ) -> Result<(), CreateError> {
-    let deadline = Instant::now() + within;
+    let deadline = crate::bound::deadline(within);
     let lock = loop {
         match folder.try_lock(CREATING_LOCK) {
             (LockTry::Locked(_), Some(lock)) => break lock,

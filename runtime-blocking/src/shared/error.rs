@@ -34,7 +34,7 @@ pub enum JoinError {
         path: PathBuf,
     },
     /// The system did not give what the search needs.
-    #[error("the system did not let the search for a daemon begin: {0}")]
+    #[error("the system did not let the search for a daemon begin")]
     System(#[from] io::Error),
 }
 

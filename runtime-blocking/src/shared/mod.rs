@@ -39,7 +39,7 @@ use hyperwire_core::election;
 use hyperwire_core::hyperd::{Endpoint, EndpointError};
 
 use crate::daemon::{Place, host_name};
-use crate::{Client, Config};
+use crate::{Client, Config, deadline};
 use driver::Driver;
 use share::Retry;
 
@@ -134,7 +134,7 @@ impl SharedHyperd {
     /// # Errors
     /// See [`JoinError`].
     pub fn enter(&self, within: Duration) -> Result<InUse, JoinError> {
-        let record = self.driver.enter(Instant::now() + within)?;
+        let record = self.driver.enter(deadline(within))?;
         Ok(InUse { driver: self.driver.clone(), record })
     }
 
@@ -151,15 +151,15 @@ impl SharedHyperd {
         within: Duration,
         config: impl Fn(Endpoint) -> Config,
     ) -> Result<(InUse, Client), ConnectError> {
-        let deadline = Instant::now() + within;
+        let bound = deadline(within);
         let mut retry = Retry::default();
         loop {
-            let in_use = self.enter(deadline.saturating_duration_since(Instant::now()))?;
+            let in_use = self.enter(bound.saturating_duration_since(Instant::now()))?;
             let error = match Client::connect(config(in_use.endpoint()?)) {
                 Ok(client) => return Ok((in_use, client)),
                 Err(error) => error,
             };
-            let pause = retry.after(error, deadline.saturating_duration_since(Instant::now()))?;
+            let pause = retry.after(error, bound.saturating_duration_since(Instant::now()))?;
             in_use.report("no connection");
             drop(in_use);
             thread::sleep(pause);

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hyperwire_blocking::carrier::{Conduit, Ready};
 use hyperwire_blocking::socket::LinkReport;
-use hyperwire_blocking::{Config, Error};
+use hyperwire_blocking::{Config, Error, FOR_EVER};
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{Event as SessionEvent, RequestId, Settings};
 use hyperwire_core::time::Instant as SessionTime;
@@ -28,9 +28,6 @@ use close::Closing;
 /// Reads that one [`Connection::on_ready`] or [`Connection::on_timeout`] is good for, of at most 256 KiB each: then it
 /// is the turn of other connections, and [`Connection::deadline`] says to come back at once.
 const READS_A_TURN: u32 = 16;
-
-/// Longer than anybody waits, and short enough for every clock to be added to.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A connection to Hyper that never waits: the embedder does, for [readiness](Self::on_ready) and for
 /// [time](Self::deadline), and takes out [events](Self::poll_event).

@@ -20,7 +20,7 @@ pub enum PoolError {
         waited: Duration,
     },
     /// There was a place, and no connection could be made for it in the time that was left.
-    #[error("there was a place in the pool, but: {0}")]
+    #[error("there was a place in the pool, but no connection could be made for it")]
     Connect(#[source] Error),
     /// [`Pool::close`](super::Pool::close) was called.
     #[error("the pool is closed")]

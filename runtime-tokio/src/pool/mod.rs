@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use hyperwire_blocking::carrier::Transport as _;
-use hyperwire_blocking::{Config, Error};
+use hyperwire_blocking::{Config, Error, FOR_EVER};
 use hyperwire_core::pool::{Idle, Reuse, ReusePolicy};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -102,7 +102,7 @@ impl Pool {
     /// As for [`Pool::get`].
     pub async fn get_within(&self, timeout: Duration) -> Result<Pooled, PoolError> {
         let start = Transport::now();
-        let deadline = start + timeout.min(self.longest());
+        let deadline = start + timeout.min(FOR_EVER);
         let place = match timeout_at(deadline.into(), self.0.places.acquire()).await {
             Ok(place) => place.map_err(|_| PoolError::Closed)?,
             Err(_) => {
@@ -151,7 +151,7 @@ impl Pool {
             let good = match self.0.config.reuse.reuse(idle) {
                 Reuse::AtOnce => before(deadline, client.settle()).await,
                 Reuse::Check { within } => {
-                    let soon = deadline.min(Transport::now() + within);
+                    let soon = deadline.min(Transport::now() + within.min(FOR_EVER));
                     before(soon, client.ping(within)).await
                 }
             };
@@ -167,11 +167,6 @@ impl Pool {
         let left = deadline.saturating_duration_since(Transport::now());
         config.connect_timeout = config.connect_timeout.min(left);
         Client::connect(config).await
-    }
-
-    /// Longer than anybody waits, and short enough for every clock to be added to.
-    fn longest(&self) -> Duration {
-        Duration::from_secs(365 * 24 * 60 * 60)
     }
 }
 

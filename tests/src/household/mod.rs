@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use hyperwire_blocking::core::control::{ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, RECORD};
+use hyperwire_blocking::hyperwire_core::control::{ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, RECORD};
 use serde_json::Value;
 use tempfile::TempDir;
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use hyperwire_mio::core::row::Type;
-use hyperwire_mio::core::session::{CommandTag, RequestId, ServerError};
-use hyperwire_mio::core::wire::TransactionStatus;
+use hyperwire_mio::hyperwire_core::row::Type;
+use hyperwire_mio::hyperwire_core::session::{CommandTag, RequestId, ServerError};
+use hyperwire_mio::hyperwire_core::wire::TransactionStatus;
 use hyperwire_mio::{Config, Connection, Error, Event, Statement};
 use hyperwire_tests::conformance::{Client, Offer, Part, Request, Runtime};
 use mio::{Events, Poll, Token, Waker};

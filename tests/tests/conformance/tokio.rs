@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use hyperwire_tests::conformance::{Client, End, Offer, Part, Request, Runtime};
-use hyperwire_tokio::core::row::Type;
-use hyperwire_tokio::core::session::{CommandTag, ServerError};
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::row::Type;
+use hyperwire_tokio::hyperwire_core::session::{CommandTag, ServerError};
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use hyperwire_tokio::{self as async_client, Config, Error, Rows, Statement};
 use tokio::runtime::Builder;
 

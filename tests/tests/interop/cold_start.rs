@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Barrier;
 use std::thread;
 
-use hyperwire_blocking::core::control::BASE_PORT;
+use hyperwire_blocking::hyperwire_core::control::BASE_PORT;
 use hyperwire_tests::hyperdb_mcp::{Household, Program, Role};
 use hyperwire_tests::real_hyperd::wait_until;
 

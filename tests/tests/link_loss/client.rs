@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::core::session::{Fault, LinkLoss};
+use hyperwire_blocking::hyperwire_core::session::{Fault, LinkLoss};
 use hyperwire_blocking::{Client, Config, Error};
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use hyperwire_mio::core::session::{Fault, StatementError, Timer};
-use hyperwire_mio::core::wire::FrontendMessage;
+use hyperwire_mio::hyperwire_core::session::{Fault, StatementError, Timer};
+use hyperwire_mio::hyperwire_core::wire::FrontendMessage;
 use hyperwire_mio::{Connection, Event};
 use hyperwire_tests::script::{answer_repeatedly, flood, impatient};
 use hyperwire_tests::scripted::{Latch, Listen, Server};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hyperwire_mio::core::session::{CANCEL_TIMEOUT, SqlState, StatementError};
-use hyperwire_mio::core::wire::TransactionStatus;
+use hyperwire_mio::hyperwire_core::session::{CANCEL_TIMEOUT, SqlState, StatementError};
+use hyperwire_mio::hyperwire_core::wire::TransactionStatus;
 use hyperwire_tests::script::answer_repeatedly;
 use hyperwire_tests::scripted::{Auth, Initial, Latch, Listen};
 use rstest::rstest;

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use hyperwire_mio::Error;
-use hyperwire_mio::core::session::Tls;
+use hyperwire_mio::hyperwire_core::session::Tls;
 use hyperwire_tests::script::{answer_repeatedly, trust};
 use hyperwire_tests::scripted::{Auth, Listen, Server, TlsIdentity};
 use rstest::rstest;

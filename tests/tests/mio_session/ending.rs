@@ -2,8 +2,9 @@
 
 use std::io::ErrorKind;
 
-use hyperwire_mio::core::hyperd::Endpoint;
-use hyperwire_mio::core::session::{Fault, LinkLoss};
+use hyperwire_mio::hyperwire_core::hyperd::Endpoint;
+use hyperwire_mio::hyperwire_core::session::{Fault, LinkLoss};
+use hyperwire_mio::hyperwire_core::wire::FrontendMessage;
 use hyperwire_mio::{Config, Connection, Error, Event};
 use hyperwire_tests::script::{Answered, answer_and_go};
 use hyperwire_tests::scripted::{Auth, Latch, Listen, Server};
@@ -163,7 +164,7 @@ fn a_connection_that_is_closed_while_a_statement_runs_lets_it_end() {
     let server = Listen::tcp().serve(|session| {
         session.accept_startup(Auth::Trust)?;
         crate::answer(session, "select a", &["1"])?;
-        session.expect(&hyperwire_mio::core::wire::FrontendMessage::Terminate)
+        session.expect(&FrontendMessage::Terminate)
     });
     let mut embedder = Loop::new();
     let mut connection = embedder.connected(&server);

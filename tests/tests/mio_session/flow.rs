@@ -1,7 +1,7 @@
 //! Who waits for whom: results that nobody reads on, and statements that nobody takes.
 
 use hyperwire_mio::Event;
-use hyperwire_mio::core::wire::{BackendMessage, Report, TransactionStatus};
+use hyperwire_mio::hyperwire_core::wire::{BackendMessage, Report, TransactionStatus};
 use hyperwire_tests::scripted::{Latch, Listen};
 use rstest::rstest;
 

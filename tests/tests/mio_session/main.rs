@@ -16,8 +16,8 @@ mod results;
 
 use std::time::{Duration, Instant};
 
-use hyperwire_mio::core::row::FromValue;
-use hyperwire_mio::core::session::{Fault, RequestId, StatementError};
+use hyperwire_mio::hyperwire_core::row::FromValue;
+use hyperwire_mio::hyperwire_core::session::{Fault, RequestId, StatementError};
 use hyperwire_mio::{Config, Connection, Error, Event, Wants};
 use hyperwire_tests::script::{LONG, SHORT, answer, config, heed_cancel, serve, serve_proof, texts};
 use hyperwire_tests::scripted::Server;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hyperwire_mio::core::wire::{FrontendMessage, TransactionStatus};
+use hyperwire_mio::hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 use hyperwire_mio::{Connection, Event};
 use hyperwire_tests::scripted::{Failure, Latch, Listen};
 use mio::{Events, Poll, Token};

@@ -1,8 +1,10 @@
 //! Statements that the server has parsed.
 
-use hyperwire_mio::core::row::Type;
-use hyperwire_mio::core::session::{Misuse, RequestId};
-use hyperwire_mio::core::wire::{BackendMessage, FrontendMessage, ParameterTypes, TransactionStatus};
+use hyperwire_mio::hyperwire_core::row::Type;
+use hyperwire_mio::hyperwire_core::session::{Misuse, RequestId};
+use hyperwire_mio::hyperwire_core::wire::{
+    BackendMessage, FrontendMessage, ParameterTypes, TransactionStatus,
+};
 use hyperwire_mio::{Connection, Error, Event, Statement};
 use hyperwire_tests::scripted::{Failure, Listen, Session, oid};
 

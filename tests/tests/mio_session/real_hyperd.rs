@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use hyperwire_mio::core::session::{SqlState, StatementError};
-use hyperwire_mio::core::wire::TransactionStatus;
+use hyperwire_mio::hyperwire_core::session::{SqlState, StatementError};
+use hyperwire_mio::hyperwire_core::wire::TransactionStatus;
 use hyperwire_mio::{Config, Connection, Error, Event};
 use hyperwire_tests::real_hyperd::{CROSS_JOIN, MANY_ROWS, RealHyperd, value as value_of};
 use mio::Token;

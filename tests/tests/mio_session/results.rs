@@ -1,6 +1,8 @@
 //! What comes of statements, however it is split on its way.
 
-use hyperwire_mio::core::wire::{BackendMessage, FrontendMessage, TransactionStatus};
+use hyperwire_mio::hyperwire_core::wire::{
+    Authentication, BackendMessage, FrontendMessage, TransactionStatus,
+};
 use hyperwire_mio::{Event, Wants};
 use hyperwire_tests::script::answer_repeatedly;
 use hyperwire_tests::scripted::{Auth, Latch, Listen};
@@ -95,7 +97,7 @@ fn a_conversation_is_the_same_when_every_byte_comes_alone(
         assert_eq!(startup.get("user"), Some("adm"));
         let mut bytes = Vec::new();
         for message in [
-            BackendMessage::Authentication(hyperwire_mio::core::wire::Authentication::Ok),
+            BackendMessage::Authentication(Authentication::Ok),
             BackendMessage::BackendKeyData(session.cancel_key()),
             BackendMessage::ReadyForQuery(TransactionStatus::Idle),
         ] {

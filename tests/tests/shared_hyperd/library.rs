@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use hyperwire_blocking::core::hyperd::DEFAULT_USER;
 use hyperwire_blocking::daemon::Place;
+use hyperwire_blocking::hyperwire_core::hyperd::DEFAULT_USER;
 use hyperwire_blocking::shared::{Settings, SharedHyperd};
 use hyperwire_blocking::{Client, Config};
 use hyperwire_tests::household::Household;

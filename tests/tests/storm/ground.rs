@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, Write};
 use std::net::TcpListener;
 
-use hyperwire_blocking::core::control::BASE_PORT;
+use hyperwire_blocking::hyperwire_core::control::BASE_PORT;
 use hyperwire_tests::network::Network;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};

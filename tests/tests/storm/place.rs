@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use hyperwire_blocking::core::control::BASE_PORT;
+use hyperwire_blocking::hyperwire_core::control::BASE_PORT;
 use hyperwire_tests::hyperwire_binary::hyperwire_binary;
 use rustix::process::Signal;
 use tempfile::TempDir;

@@ -1,8 +1,8 @@
 //! A statement that another task ends.
 
 use hyperwire_tests::scripted::{Latch, Listen};
-use hyperwire_tokio::core::session::SqlState;
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::session::SqlState;
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use rstest::rstest;
 
 use crate::{connect, in_time, released, serve, serve_proof, shows_that_it_is_usable};

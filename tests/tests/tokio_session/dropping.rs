@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyperwire_tests::scripted::Listen;
-use hyperwire_tokio::core::wire::{BackendMessage, TransactionStatus};
+use hyperwire_tokio::hyperwire_core::wire::{BackendMessage, TransactionStatus};
 use hyperwire_tokio::{Client, Error};
 use rstest::rstest;
 

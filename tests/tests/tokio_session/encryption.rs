@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use hyperwire_tests::scripted::{Auth, Server, TlsIdentity};
-use hyperwire_tokio::core::session::Tls;
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::session::Tls;
+use hyperwire_tokio::hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 use hyperwire_tokio::tls::TlsConfig;
 use hyperwire_tokio::{Client, Config};
 use rustls::pki_types::ServerName;
@@ -24,13 +24,13 @@ async fn a_query_over_tls_may_be_dropped_at_any_point() {
                 loop {
                     let received = session.next_message()?;
                     match received.message() {
-                        hyperwire_tokio::core::wire::FrontendMessage::Query("select some") => {
+                        FrontendMessage::Query("select some") => {
                             session.send_byte_by_byte(texts(&["usable"]).description())?;
                             session.send_byte_by_byte(texts(&["usable"]).rows())?;
                             session.complete("SELECT 1")?;
                             session.ready(TransactionStatus::Idle)?;
                         }
-                        hyperwire_tokio::core::wire::FrontendMessage::Query(_) => {
+                        FrontendMessage::Query(_) => {
                             session.send_rows(&texts(&["usable"]))?;
                             session.ready(TransactionStatus::Idle)?;
                         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hyperwire_tests::scripted::{Latch, Listen};
 use hyperwire_tokio::Error;
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 
 use crate::{connect, in_time, serve, serve_proof, shows_that_it_is_usable, texts};
 

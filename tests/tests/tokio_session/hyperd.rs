@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use hyperwire_tests::real_hyperd::{CROSS_JOIN, MANY_ROWS, RealHyperd};
-use hyperwire_tokio::core::row::Type;
-use hyperwire_tokio::core::session::{Blame, SqlState, StatementError};
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::row::Type;
+use hyperwire_tokio::hyperwire_core::session::{Blame, SqlState, StatementError};
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use hyperwire_tokio::{Client, Error, Pool, PoolConfig};
 use rstest::rstest;
 

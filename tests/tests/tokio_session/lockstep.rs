@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use hyperwire_tests::scripted::{Failure, Listen, Server, Session};
-use hyperwire_tokio::core::wire::{
+use hyperwire_tokio::hyperwire_core::wire::{
     BackendMessage, FrontendMessage, ParameterTypes, RowDescription, Target, TransactionStatus,
 };
 

@@ -18,8 +18,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use hyperwire_tests::scripted::{Auth, Failure, Latch, Listen, Rows, Server, Session, oid};
-use hyperwire_tokio::core::session::Fault;
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::session::Fault;
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use hyperwire_tokio::{Client, Config, Error};
 
 /// For waits that are meant to end early; also the patience of the scripts.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyperwire_tests::scripted::{Failure, Latch, Listen, Server, Session};
-use hyperwire_tokio::core::wire::{FrontendMessage, TransactionStatus};
+use hyperwire_tokio::hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 use hyperwire_tokio::{Pool, PoolConfig, PoolError};
 
 use crate::{LONG, SHORT, config, in_time, poll_times, released, serve, shows_that_it_is_usable, texts};

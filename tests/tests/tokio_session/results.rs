@@ -6,8 +6,8 @@ use std::pin::Pin;
 use futures_core::Stream;
 use hyperwire_tests::scripted::{Listen, Server};
 use hyperwire_tokio::Error;
-use hyperwire_tokio::core::row::Row;
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::row::Row;
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use rstest::rstest;
 
 use crate::{connect, in_time, serve, serve_proof, shows_that_it_is_usable, texts};

@@ -1,8 +1,8 @@
 //! What becomes of a transaction that is dropped.
 
 use hyperwire_tests::scripted::{Failure, Listen, Session};
-use hyperwire_tokio::core::session::Fault;
-use hyperwire_tokio::core::wire::{FrontendMessage, TransactionStatus};
+use hyperwire_tokio::hyperwire_core::session::Fault;
+use hyperwire_tokio::hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 use rstest::rstest;
 
 use crate::{connect, fault_of, in_time, serve, serve_proof, shows_that_it_is_usable};

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use hyperwire_tests::household::Household;
 use hyperwire_tests::real_hyperd::wait_until;
-use hyperwire_tokio::core::hyperd::Endpoint;
 use hyperwire_tokio::daemon::Place;
+use hyperwire_tokio::hyperwire_core::hyperd::Endpoint;
 use hyperwire_tokio::shared::{JoinError, Settings, SharedHyperd};
 use rstest::rstest;
 use tokio::runtime::Runtime;

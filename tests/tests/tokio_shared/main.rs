@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use hyperwire_tests::household::Household;
 use hyperwire_tests::hyperwire_binary::hyperwire_binary;
 use hyperwire_tests::real_hyperd::hyperd_program;
-use hyperwire_tokio::core::hyperd::DEFAULT_USER;
 use hyperwire_tokio::daemon::Place;
+use hyperwire_tokio::hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
 use hyperwire_tokio::shared::{Settings, SharedHyperd};
 use hyperwire_tokio::{Client, Config};
 use tokio::runtime::{Builder, Handle, Runtime};
@@ -59,7 +59,7 @@ async fn select_one(client: &mut Client) -> i32 {
     one
 }
 
-fn trusted(endpoint: hyperwire_tokio::core::hyperd::Endpoint) -> Config {
+fn trusted(endpoint: Endpoint) -> Config {
     Config::new(endpoint, DEFAULT_USER)
 }
 

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::{Duration, Instant};
 
-use hyperwire_tokio::core::control::{BASE_PORT, PROBE_REPLY};
+use hyperwire_tokio::hyperwire_core::control::{BASE_PORT, PROBE_REPLY};
 
 use crate::{SOON, join, leave, one_thread, run};
 

@@ -1,13 +1,16 @@
-//! Arrays in Hyper's binary format.
+//! Arrays in Hyper's binary format, as rows carry them.
 //!
-//! * Elements of a fixed size: the values, zero where NULL, then a map of the NULLs, a bit an element, lowest first.
+//! * Elements of a fixed size: the values, then a map of the NULLs, a bit an element, lowest first.
 //! * Elements of a variable size: how many there are, where each ends, the map, then their bytes.
-//! * The map is missing if the element type is NOT NULL, which the row description does not say.
 //! * No elements: no bytes at all.
+//!
+//! The map is always there, also where the element type is NOT NULL: of 8 700 arrays of twenty element types, out of
+//! literals, temporary tables, functions and operators, hyperd 0.0.26963 sent none without. Only COPY in its own format
+//! leaves the map out. `tests/tests/hyperd_arrays.rs` holds hyperd to it.
 
 use super::Push;
 use crate::row::numeric::binary_size;
-use crate::row::{Date, Encoding, Time, Timestamp, Type, ValueError};
+use crate::row::{Encoding, Type, ValueError};
 
 /// Gives each element to `push`, in the binary form that it has outside of an array.
 pub(super) fn elements(bytes: &[u8], element: &Encoding, push: Push<'_>) -> Result<(), ValueError> {
@@ -42,18 +45,8 @@ fn size(element: &Encoding) -> Option<usize> {
     }
 }
 
-/// The length alone may allow for a reading with and one without a map of NULLs. Taking one of them on faith could give
-/// wrong values, so it must be the only one that makes sense.
 fn fixed(bytes: &[u8], ty: Type, size: usize, push: Push<'_>) -> Result<(), ValueError> {
-    let with_map = split_map(bytes, size).filter(|(values, map)| is_consistent(values, Some(map), ty, size));
-    let without_map = bytes.len().is_multiple_of(size).then_some(bytes);
-    let without_map = without_map.filter(|values| is_consistent(values, None, ty, size));
-    let (values, map) = match (with_map, without_map) {
-        (Some(_), Some(_)) => return Err(ValueError::AmbiguousArray),
-        (Some((values, map)), None) => (values, Some(map)),
-        (None, Some(values)) => (values, None),
-        (None, None) => return Err(MALFORMED),
-    };
+    let (values, map) = split_map(bytes, size).ok_or(MALFORMED)?;
     for (index, value) in values.chunks_exact(size).enumerate() {
         if is_null(map, index) {
             push(None)?;
@@ -75,35 +68,8 @@ fn split_map(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
     (map.len() == count.div_ceil(8)).then_some((values, map))
 }
 
-/// Whether every NULL has zero bytes, every value is one that the type has, and the map's last bits are unused.
-fn is_consistent(values: &[u8], map: Option<&[u8]>, ty: Type, size: usize) -> bool {
-    let count = values.len() / size;
-    let unused = map
-        .unwrap_or_default()
-        .last()
-        .is_some_and(|last| !count.is_multiple_of(8) && last >> (count % 8) != 0);
-    !unused
-        && values.chunks_exact(size).enumerate().all(|(index, value)| {
-            if is_null(map, index) { value.iter().all(|byte| *byte == 0) } else { is_possible(value, ty) }
-        })
-}
-
-fn is_null(map: Option<&[u8]>, index: usize) -> bool {
-    map.and_then(|map| map.get(index / 8)).is_some_and(|bits| bits >> (index % 8) & 1 == 1)
-}
-
-/// Whether the type has such a value; of most types, every pattern of bits is one.
-fn is_possible(value: &[u8], ty: Type) -> bool {
-    match (ty, value, value.first_chunk(), value.first_chunk()) {
-        (Type::Bool, [byte], ..) => *byte <= 1,
-        (Type::Char1, ..) => character(value).is_some(),
-        (Type::Date, _, Some(value), _) => Date::from_julian_day(u32::from_le_bytes(*value)).is_some(),
-        (Type::Time, _, _, Some(value)) => Time::from_micros(i64::from_le_bytes(*value)).is_some(),
-        (Type::Timestamp | Type::TimestampTz, _, _, Some(value)) => {
-            Timestamp::from_julian_micros(u64::from_le_bytes(*value)).is_some()
-        }
-        _ => true,
-    }
+fn is_null(map: &[u8], index: usize) -> bool {
+    map.get(index / 8).is_some_and(|bits| bits >> (index % 8) & 1 == 1)
 }
 
 /// An element of `char(1)`: a code point, 0 for the blank that the empty string is padded to.
@@ -114,20 +80,16 @@ fn character(value: &[u8]) -> Option<char> {
     }
 }
 
-/// The total length tells whether there is a map.
 fn variable(bytes: &[u8], push: Push<'_>) -> Result<(), ValueError> {
     let (count, rest) = bytes.split_first_chunk().ok_or(MALFORMED)?;
     let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| MALFORMED)?;
     let (ends, rest) = count.checked_mul(4).and_then(|size| rest.split_at_checked(size)).ok_or(MALFORMED)?;
     let (ends, _) = ends.as_chunks();
+    let (map, values) = rest.split_at_checked(count.div_ceil(8)).ok_or(MALFORMED)?;
     let end = |index: usize| ends.get(index).map_or(0, |end| u32::from_le_bytes(*end) as usize);
-    let total = count.checked_sub(1).map(end).ok_or(MALFORMED)?;
-    let map_size = rest.len().checked_sub(total).ok_or(MALFORMED)?;
-    let (map, values) = match map_size {
-        0 => (None, rest),
-        _ if map_size == count.div_ceil(8) => (Some(&rest[..map_size]), &rest[map_size..]),
-        _ => return Err(MALFORMED),
-    };
+    if count.checked_sub(1).map(end) != Some(values.len()) {
+        return Err(MALFORMED);
+    }
     let mut start = 0;
     for index in 0..count {
         let value = values.get(start..end(index)).ok_or(MALFORMED)?;
@@ -156,29 +118,18 @@ mod tests {
     }
 
     #[test]
-    fn an_array_is_read_with_and_without_a_map_of_nulls() {
+    fn an_array_ends_with_a_map_of_its_nulls() {
         let (one, two) = (1_i64.to_le_bytes(), 2_i64.to_le_bytes());
-        assert_eq!(read::<i64>(Type::BigInt, &[one, two].concat()), Ok(vec![1, 2]));
         assert_eq!(read::<i64>(Type::BigInt, &[&one[..], &two, &[0]].concat()), Ok(vec![1, 2]));
         assert_eq!(read(Type::BigInt, &[&one[..], &[0; 8], &[2]].concat()), Ok(vec![Some(1_i64), None]));
         assert_eq!(read::<i64>(Type::BigInt, &[]), Ok(vec![]));
+        assert_eq!(read::<i64>(Type::BigInt, &[one, two].concat()), Err(MALFORMED));
     }
 
     #[test]
-    fn two_readings_that_make_sense_are_an_error() {
-        // [t, f] with a map, or [t, f, f] without one.
-        assert_eq!(read::<bool>(Type::Bool, &[1, 0, 0]), Err(ValueError::AmbiguousArray));
-        // [f, NULL] with a map; 2 is no boolean.
-        assert_eq!(read(Type::Bool, &[0, 0, 2]), Ok(vec![Some(false), None]));
-        // 32 integers and a map, or 33 integers.
-        assert_eq!(read::<i32>(Type::Integer, &[0; 132]), Err(ValueError::AmbiguousArray));
-    }
-
-    #[test]
-    fn a_reading_with_a_value_that_the_type_does_not_have_is_none() {
-        // As above, but a date of Julian day 0 does not exist.
-        let dates = [&2_440_588_u32.to_le_bytes().repeat(32)[..], &[0; 4]].concat();
-        assert_eq!(read::<Date>(Type::Date, &dates).map(|dates| dates.len()), Ok(32));
+    fn a_map_that_is_as_long_as_an_element_is_a_map() {
+        assert_eq!(read(Type::Bool, &[1, 0, 0]), Ok(vec![true, false]));
+        assert_eq!(read(Type::Integer, &[0; 132]), Ok(vec![0; 32]));
     }
 
     #[test]
@@ -189,20 +140,18 @@ mod tests {
 
     #[test]
     fn what_fits_no_reading_is_refused() {
-        // Padding bits of the map, bytes below a NULL, and lengths that no count has.
-        assert_eq!(read::<i64>(Type::BigInt, &[0, 0, 0, 0, 0, 0, 0, 0, 4]), Err(MALFORMED));
-        assert_eq!(read::<Option<i64>>(Type::BigInt, &[5, 0, 0, 0, 0, 0, 0, 0, 1]), Err(MALFORMED));
+        // A length that no count has.
         assert_eq!(read::<i64>(Type::BigInt, &[0; 10]), Err(MALFORMED));
         // No count, a count beyond the end, ends that go back, a NULL with bytes.
         assert_eq!(read::<String>(Type::Text, &[0, 0, 0, 0]), Err(MALFORMED));
         assert_eq!(read::<String>(Type::Text, &[255, 255, 255, 255]), Err(MALFORMED));
-        assert_eq!(read::<String>(Type::Text, &[2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]), Err(MALFORMED));
+        assert_eq!(read::<String>(Type::Text, &[2, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]), Err(MALFORMED));
         assert_eq!(read::<Option<String>>(Type::Text, &[1, 0, 0, 0, 1, 0, 0, 0, 1, b'a']), Err(MALFORMED));
     }
 
     proptest! {
         #[test]
-        fn what_was_written_with_a_map_is_read_or_called_ambiguous(
+        fn what_was_written_is_read(
             values in proptest::collection::vec(any::<Option<i16>>(), 1..80),
         ) {
             let mut bytes: Vec<u8> = values.iter().flat_map(|value| value.unwrap_or(0).to_le_bytes()).collect();
@@ -212,10 +161,7 @@ mod tests {
             }
             bytes.extend(map);
             let read = read::<Option<i16>>(Type::SmallInt, &bytes);
-            prop_assert!(read == Ok(values.clone()) || read == Err(ValueError::AmbiguousArray), "{read:?}");
-            if !bytes.len().is_multiple_of(2) {
-                prop_assert_eq!(read, Ok(values));
-            }
+            prop_assert_eq!(read, Ok(values));
         }
     }
 }

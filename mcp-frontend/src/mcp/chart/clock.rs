@@ -1,6 +1,6 @@
 //! Points in time: as numbers, and as ticks that lie on full hours, days, months or years.
 
-use hyperwire_tokio::core::row::{Date, Time, Timestamp, TimestampTz};
+use hyperwire_tokio::hyperwire_core::row::{Date, Time, Timestamp, TimestampTz};
 
 const SECOND: f64 = 1e6;
 const MINUTE: f64 = 60.0 * SECOND;

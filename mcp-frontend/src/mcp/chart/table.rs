@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use hyperwire_tokio::core::row::{Column as Described, Columns, Row};
+use hyperwire_tokio::hyperwire_core::row::{Column as Described, Columns, Row};
 
 use super::clock::Clock;
 use super::font;

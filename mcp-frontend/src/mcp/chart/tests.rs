@@ -70,8 +70,8 @@ fn drawn(name: &str, kind: Kind, columns: &[Given], options: Value) -> Picture {
 
 /// Days from 2024-01-01.
 fn days(count: u32) -> Vec<Option<String>> {
-    let first = hyperwire_tokio::core::row::Date::from_ymd(2024, 1, 1).unwrap().julian_day();
-    texts((0..count).map(|day| hyperwire_tokio::core::row::Date::from_julian_day(first + day).unwrap()))
+    let first = hyperwire_core::row::Date::from_ymd(2024, 1, 1).unwrap().julian_day();
+    texts((0..count).map(|day| hyperwire_core::row::Date::from_julian_day(first + day).unwrap()))
 }
 
 /// The same numbers in every run, between 0 and 1, without any order.

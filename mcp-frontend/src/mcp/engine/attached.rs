@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyperwire_tokio::core::session::SqlState;
+use hyperwire_tokio::hyperwire_core::session::SqlState;
 use hyperwire_tokio::{Client, Error};
 use tokio::time::{Instant, sleep, timeout};
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 #[cfg(unix)]
-use hyperwire_tokio::core::election::Phase;
-use hyperwire_tokio::core::hyperd::{DEFAULT_USER, Endpoint};
-use hyperwire_tokio::core::session::Fault;
-use hyperwire_tokio::core::wire::Format;
+use hyperwire_tokio::hyperwire_core::election::Phase;
+use hyperwire_tokio::hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
+use hyperwire_tokio::hyperwire_core::session::Fault;
+use hyperwire_tokio::hyperwire_core::wire::Format;
 #[cfg(unix)]
 use hyperwire_tokio::shared::{ConnectError, InUse, SharedHyperd};
 use hyperwire_tokio::{Client, Config, Error};
@@ -19,7 +19,7 @@ use crate::mcp::disk::Disk;
 use crate::mcp::failure::Failure;
 
 /// How long a call waits for a hyperd, the replacement of one that hangs included: see
-/// [`ENGINE_HUNG_WITHIN`](hyperwire_tokio::core::daemon::ENGINE_HUNG_WITHIN), and 15 s for ending it. Fetching one may
+/// [`ENGINE_HUNG_WITHIN`](hyperwire_tokio::hyperwire_core::daemon::ENGINE_HUNG_WITHIN), and 15 s for ending it. Fetching one may
 /// take longer; then the next call waits again.
 pub(super) const CONNECT: Duration = Duration::from_secs(60);
 /// How long one login may take. They take less than 1 ms, and 50 ms with 24 statements on two cores.

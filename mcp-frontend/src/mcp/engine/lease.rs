@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Client;
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 

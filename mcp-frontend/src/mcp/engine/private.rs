@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Client;
-use hyperwire_tokio::core::hyperd::Endpoint;
 use hyperwire_tokio::hyperd::{Environment, Hyperd as Process, Settings, locate_or_install};
+use hyperwire_tokio::hyperwire_core::hyperd::Endpoint;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};

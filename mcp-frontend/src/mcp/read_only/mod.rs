@@ -12,7 +12,7 @@ mod plan;
 mod seen;
 mod words;
 
-use hyperwire_tokio::core::row::{ToParameter, Type};
+use hyperwire_tokio::hyperwire_core::row::{ToParameter, Type};
 use hyperwire_tokio::{Client, Error, Rows};
 use tokio::sync::Mutex;
 

@@ -1,6 +1,6 @@
 //! As many rows as fit an answer.
 
-use hyperwire_tokio::core::row::{Columns, Row};
+use hyperwire_tokio::hyperwire_core::row::{Columns, Row};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyperwire_tokio::core::wire::TransactionStatus;
+use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -1,8 +1,8 @@
 //! The blocking client of this repository, and what its three clients have in common.
 
 use anyhow::{Context as _, Result};
-use hyperwire_blocking::core::hyperd::Endpoint;
-use hyperwire_blocking::core::row::{Date, DecodeError, Numeric, Row, Timestamp, Type};
+use hyperwire_blocking::hyperwire_core::hyperd::Endpoint;
+use hyperwire_blocking::hyperwire_core::row::{Date, DecodeError, Numeric, Row, Timestamp, Type};
 use hyperwire_blocking::{Client as Blocking, Config, Error};
 
 use super::{Client, Target, USER};

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use hyperwire_mio::core::row::{DecodeError, Row, Type};
-use hyperwire_mio::core::session::RequestId;
+use hyperwire_mio::hyperwire_core::row::{DecodeError, Row, Type};
+use hyperwire_mio::hyperwire_core::session::RequestId;
 use hyperwire_mio::{Connection, Event, Statement};
 use mio::{Events, Poll, Token};
 

@@ -1,7 +1,7 @@
 //! The client of this repository for tokio, on a current-thread runtime.
 
 use anyhow::{Context as _, Result};
-use hyperwire_tokio::core::row::Type;
+use hyperwire_tokio::hyperwire_core::row::Type;
 use hyperwire_tokio::{Client as Async, Error};
 use tokio::runtime::{Builder, Runtime};
 

@@ -1,6 +1,6 @@
 //! JSON, which hyperd does not write: row by row, so that memory stays flat.
 
-use hyperwire_tokio::core::row::Value;
+use hyperwire_tokio::hyperwire_core::row::Value;
 
 use super::part::Part;
 use crate::mcp::call::Call;

@@ -1,0 +1,37 @@
+//! What the server says besides answers, kept until somebody asks.
+
+use std::collections::VecDeque;
+
+use hyperwire_core::session::ServerError;
+
+/// Notices kept for a caller who does not fetch them ...
+const MOST: usize = 256;
+/// ... and bytes of their text. One has up to 64 KiB, and the server may send as many as it likes.
+const MOST_BYTES: usize = 1 << 20;
+
+/// The newest notices, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Notices {
+    kept: VecDeque<ServerError>,
+    bytes: usize,
+}
+
+impl Notices {
+    /// Keeps it, and drops the oldest if there are too many.
+    pub(super) fn push(&mut self, notice: ServerError) {
+        self.bytes += length(&notice);
+        self.kept.push_back(notice);
+        while self.kept.len() > MOST || self.bytes > MOST_BYTES {
+            self.bytes -= self.kept.pop_front().as_ref().map_or(self.bytes, length);
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<ServerError> {
+        self.bytes = 0;
+        self.kept.drain(..).collect()
+    }
+}
+
+fn length(notice: &ServerError) -> usize {
+    notice.fields().map(|(_, text)| text.len()).sum()
+}
