@@ -125,3 +125,19 @@ fn the_next_server_has_what_was_saved_and_a_read_only_one_changes_nothing() {
     let refused = reader.call("catalog", json!({"op": "delete_query", "name": "q"})).error();
     assert!(refused.contains("read-only"), "{refused}");
 }
+
+#[test]
+fn a_list_of_many_long_queries_is_no_longer_than_other_answers_and_says_that_it_is_cut() {
+    let server = server();
+    let sql = format!("SELECT '{}'", "x".repeat(1_000));
+    for number in 0..60 {
+        let name = format!("{number} {}", "n".repeat(200));
+        call(&server, json!({"op": "save_query", "name": name, "sql": sql, "description": sql}));
+    }
+
+    let listed = call(&server, json!({"op": "list"}));
+
+    assert!(listed.to_string().len() <= 24_000, "{} bytes", listed.to_string().len());
+    let shown = listed["queries"].as_array().expect("queries").len();
+    assert!(shown > 5 && listed["next"].as_str().expect("a hint").contains(&shown.to_string()), "{listed}");
+}

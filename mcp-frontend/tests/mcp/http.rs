@@ -308,13 +308,13 @@ async fn without_a_token_everybody_is_let_in_and_the_server_says_so() {
 }
 
 /// A client of the `initialize` era, with a session of its own.
-struct Session<'a> {
+pub(crate) struct Session<'a> {
     server: &'a Http,
-    id: String,
+    pub(crate) id: String,
 }
 
 impl<'a> Session<'a> {
-    async fn begin(server: &'a Http) -> Self {
+    pub(crate) async fn begin(server: &'a Http) -> Self {
         let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params":
             {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}}});
         let response = server.bare_post().json(&hello).send().await.expect("a response");
@@ -331,7 +331,7 @@ impl<'a> Session<'a> {
         request.header("MCP-Protocol-Version", "2025-11-25").send().await.expect("a response")
     }
 
-    async fn request(&self, method: &str, params: Value) -> Value {
+    pub(crate) async fn request(&self, method: &str, params: Value) -> Value {
         reply(self.post(&json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})).await).await
     }
 
@@ -448,4 +448,33 @@ async fn the_257th_session_takes_the_place_of_the_oldest_and_each_takes_little_m
         assert_eq!(session.post(&list).await.status(), StatusCode::OK);
     }
     assert!(each < 100 << 10, "{each} bytes");
+}
+
+#[tokio::test]
+async fn the_257th_request_in_progress_is_told_to_come_again() {
+    let server = Http::start(&[]);
+    let call = json!({"name": "query", "arguments": {"sql": LONG}});
+    // A response begins with the first news of its call.
+    let asking: Vec<_> =
+        (0..256).map(|_| tokio::spawn(modern(&server, "tools/call", call.clone()).send())).collect();
+    let mut open = Vec::new();
+    for one in asking {
+        open.push(one.await.expect("it is sent").expect("it begins"));
+    }
+
+    let refused = modern(&server, "tools/list", json!({})).send().await.expect("a response");
+
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(refused.headers().contains_key("retry-after"));
+    let said: Value = refused.json().await.expect("JSON");
+    assert_eq!(said["id"], json!(1), "{said}");
+    assert!(said["error"]["message"].as_str().expect("why").contains("256 requests"), "{said}");
+    open.truncate(200);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while modern(&server, "tools/list", json!({})).send().await.expect("a response").status()
+        != StatusCode::OK
+    {
+        assert!(Instant::now() < deadline, "places are not given back");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -313,13 +313,15 @@ fn five_thousand_answers_that_nobody_reads_take_little_memory() {
     writeln!(stdin, "{hello}").expect("it reads");
     stdout.read_line(&mut line).expect("an answer");
     let request = |id: usize| {
-        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "query", "arguments":
-            {"sql": "SELECT repeat('x', 19000)"}}})
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": "inspect", "arguments":
+            {"target": "hyper://sql"}}})
     };
     writeln!(stdin, "{}\n{}", json!({"jsonrpc": "2.0", "method": "notifications/initialized"}), request(0))
         .expect("it reads");
     line.clear();
-    stdout.read_line(&mut line).expect("an answer, and so there is a hyperd");
+    stdout.read_line(&mut line).expect("an answer");
+    let each = line.len();
+    assert!(each > 10_000, "{each} bytes are no large answer");
     let before = peak_memory(child.id());
 
     for id in 1..=ANSWERS {
@@ -336,7 +338,7 @@ fn five_thousand_answers_that_nobody_reads_take_little_memory() {
         }
     }
     let grown = peak_memory(child.id()) - before;
-    println!("{ANSWERS} unread answers: {} KiB more", grown >> 10);
+    println!("{ANSWERS} unread answers of {each} bytes: {} KiB more", grown >> 10);
 
     // They are all there for who reads after all.
     let mut answered = vec![false; ANSWERS + 1];
@@ -344,7 +346,7 @@ fn five_thousand_answers_that_nobody_reads_take_little_memory() {
         line.clear();
         stdout.read_line(&mut line).expect("an answer");
         let answer: Value = serde_json::from_str(&line).expect("JSON");
-        assert!(answer["result"]["structuredContent"]["rows"].is_array(), "{line:.300}");
+        assert!(answer["result"]["structuredContent"]["guide"].is_string(), "{line:.300}");
         let id = answer["id"].as_u64().expect("a number") as usize;
         assert!(!std::mem::replace(&mut answered[id], true), "{id} twice");
     }
@@ -393,4 +395,36 @@ async fn an_http_body_that_is_too_long_is_answered_with_its_id() {
     assert_eq!((&answer["id"], &answer["error"]["code"]), (&json!("long"), &json!(-32600)), "{answer}");
     let alive = Client::new().get(server.url.replace("/mcp", "/")).send().await.expect("a response");
     assert_eq!(alive.status().as_u16(), 404);
+}
+
+#[tokio::test]
+async fn three_hundred_mutated_http_bodies_are_each_answered_with_their_id() {
+    let server = Http::start(&["--no-token"]);
+    let session = crate::http::Session::begin(&server).await;
+    let client = Client::new();
+    let mut missing = Vec::new();
+
+    for (body, id) in mutated(20_261_201, 300) {
+        let shown = String::from_utf8_lossy(&body).into_owned();
+        let request = client
+            .post(&server.url)
+            .header("Accept", "application/json, text/event-stream")
+            .header("Content-Type", "application/json")
+            .header("Mcp-Session-Id", &session.id)
+            .header("MCP-Protocol-Version", "2025-11-25");
+        let response = request.body(body).send().await.expect("a response");
+        let (status, text) = (response.status(), response.text().await.expect("a body"));
+        let answers: Vec<Value> = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line.strip_prefix("data:").unwrap_or(line)).ok())
+            .filter(|message: &Value| message.get("method").is_none())
+            .collect();
+        let answered = answers.iter().map(|answer| &answer["id"]).collect::<Vec<_>>();
+        if answered != [&id] {
+            missing.push(format!("{status} {text:.200} to {shown:.200}"));
+        }
+    }
+
+    assert!(missing.is_empty(), "{} of 300, such as {:#?}", missing.len(), &missing[..missing.len().min(5)]);
+    assert!(session.request("ping", json!({})).await["result"].is_object());
 }

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::sessions::{InUse, MOST, Sessions};
 use super::token::Token;
-use crate::mcp::intake::{Id, LONGEST, Refusal, Scanner, Verdict, too_long};
+use crate::mcp::intake::{Id, LONGEST, Refusal, Scanner, Shape, Verdict, too_long};
 use crate::mcp::server::{Incoming, read};
 
 /// How many requests are in progress at once, up to their answers having been read.
@@ -53,8 +53,9 @@ pub(super) async fn pass(State(gate): State<Arc<Gate>>, request: Request, next: 
         return unauthorized(request.headers().contains_key(AUTHORIZATION));
     }
     let Ok(place) = gate.places.clone().try_acquire_owned() else {
+        let id = id_of(request.into_body()).await;
         return busy(
-            &Id::Absent,
+            &id,
             &format!("{MOST_REQUESTS} requests are in progress. Next: read their answers, or try again."),
         );
     };
@@ -124,6 +125,22 @@ async fn begin(gate: &Gate, request: Request, next: Next, id: &Option<Id>) -> Re
         gate.sessions.begun(&session);
     }
     response
+}
+
+/// The id of a message, of which nothing else is kept.
+async fn id_of(mut body: Body) -> Id {
+    let (mut scanner, mut read) = (Scanner::default(), 0);
+    while read < LONGEST_SKIPPED
+        && let Some(Ok(frame)) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+    {
+        let Ok(data) = frame.into_data() else { continue };
+        read += data.len();
+        scanner.push(&data);
+    }
+    match scanner.finish() {
+        Shape::Object(outline) => outline.id,
+        _ => Id::Absent,
+    }
 }
 
 /// All of a body that is not too long.

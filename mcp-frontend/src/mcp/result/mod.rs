@@ -4,5 +4,5 @@ mod page;
 mod parked;
 mod value;
 
-pub(crate) use page::{Head, Limits, Page};
+pub(crate) use page::{Head, Limits, Page, keep_fitting};
 pub(crate) use parked::{End, Filling, LONGEST, Parked, Parking};

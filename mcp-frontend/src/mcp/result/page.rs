@@ -284,6 +284,20 @@ impl Page {
     }
 }
 
+/// Leaves as many of the items as fit into so many bytes of JSON; how many bytes these take.
+pub(crate) fn keep_fitting(items: &mut Vec<Value>, room: usize) -> usize {
+    let mut used = 0;
+    let fits = items.iter().take_while(|item| {
+        let more = item.to_string().len() + 1;
+        let fits = used + more <= room;
+        used += if fits { more } else { 0 };
+        fits
+    });
+    let fits = fits.count();
+    items.truncate(fits);
+    used
+}
+
 /// The end of a value that was cut.
 const BYTES: &[u8] = b" more bytes]\"";
 
@@ -355,6 +369,14 @@ mod tests {
 
         assert!(head.json().to_string().len() < 1_800, "{}", head.json().to_string().len());
         assert!(Page::of(&head, limits).push(b"[1,2]", &head).unwrap());
+    }
+
+    #[test]
+    fn items_are_kept_as_far_as_they_fit() {
+        let mut items = vec![json!("abc"), json!("d"), json!("e")];
+
+        assert_eq!(keep_fitting(&mut items, 11), 10);
+        assert_eq!(items, [json!("abc"), json!("d")]);
     }
 
     #[test]

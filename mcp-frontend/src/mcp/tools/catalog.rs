@@ -10,6 +10,7 @@ use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, NOTES, QUERIES, Row, Statement, Written};
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
+use crate::mcp::result::keep_fitting;
 use crate::mcp::state::State;
 use crate::mcp::tables::{self, Found};
 
@@ -19,6 +20,8 @@ const LONGEST_NAME: usize = 512;
 const LONGEST_TEXT: usize = 1 << 20;
 /// How many queries and how many notes are listed.
 const LISTED: usize = 200;
+/// How many bytes of JSON.
+const LISTED_BYTES: usize = 23_000;
 /// How many characters of each text are listed.
 const LISTED_TEXT: usize = 300;
 /// What a note says, by its columns.
@@ -299,14 +302,19 @@ impl<'a> Catalog<'a> {
                 notes.extend(self.listed(&database.alias, &NOTES, &columns).await?);
             }
         }
-        let more = queries.len() > LISTED || notes.len() > LISTED;
+        let all = queries.len() + notes.len();
         queries.truncate(LISTED);
         notes.truncate(LISTED);
+        let used = keep_fitting(&mut queries, LISTED_BYTES / 2);
+        keep_fitting(&mut notes, LISTED_BYTES - used);
+        let more = queries.len() + notes.len() < all;
+        let (queries_listed, notes_listed) = (queries.len(), notes.len());
         let mut answer = json!({"queries": queries, "metadata": notes});
         if more {
             answer["next"] = json!(format!(
-                "Only the first {LISTED} of each are listed. For others `query` _hyperdb_saved_queries and _table_catalog of \
-                 a database."
+                "Only the first {} queries and {} notes are listed. For others `query` _hyperdb_saved_queries and _table_catalog of \
+                 a database.",
+                queries_listed, notes_listed
             ));
         }
         Ok(Answer::json(answer))

@@ -15,6 +15,7 @@ use crate::mcp::engine::{Lease, Needs, literal, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::files::{Input, Meter, Prepared, Relation};
 use crate::mcp::names::shown;
+use crate::mcp::result::keep_fitting;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Column, sizes_on};
 
@@ -156,7 +157,7 @@ async fn database(lease: &mut Lease, path: &Path) -> Result<Value, Failure> {
     lease.execute(&attach).await.map_err(|error| Failure::of_statement(&error, ""))?;
     let sizes = sizes_on(lease, ALIAS).await?;
     lease.execute(&format!("DETACH DATABASE {ALIAS}")).await?;
-    let tables: Vec<_> = sizes
+    let mut tables: Vec<_> = sizes
         .iter()
         .take(NAMED)
         .map(|size| {
@@ -164,6 +165,7 @@ async fn database(lease: &mut Lease, path: &Path) -> Result<Value, Failure> {
             json!({"table": name, "columns": size.columns, "rows_about": size.rows_about})
         })
         .collect();
+    keep_fitting(&mut tables, MOST_BYTES - 1_000);
     Ok(json!({
         "format": "hyper",
         "tables": tables,
