@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::http::{Http, modern, reply};
 use crate::process::{signal, wait_for};
 use crate::server::{Server, command};
 
@@ -129,6 +130,14 @@ fn a_fifo_among_the_arguments_of_the_server_is_refused_at_the_start() {
 
 /// A server that sees a file system which never answers; `None` where this machine lets nobody make one.
 fn with_dead_file_system(folder: &Path, arguments: &[&str]) -> Option<(Server, PathBuf)> {
+    let (command, dead) = beside_dead_file_system(folder, arguments)?;
+    let server = Server::spawn(command);
+    server.initialize();
+    Some((server, dead))
+}
+
+/// The command that starts such a server.
+fn beside_dead_file_system(folder: &Path, arguments: &[&str]) -> Option<(Command, PathBuf)> {
     let dead = folder.join("dead");
     fs::create_dir(&dead).expect("room");
     // Whoever has the other end of FUSE answers its requests. Nobody does, as long as it is open.
@@ -152,9 +161,7 @@ fn with_dead_file_system(folder: &Path, arguments: &[&str]) -> Option<(Server, P
             None => wrapped.env_remove(name),
         };
     }
-    let server = Server::spawn(wrapped);
-    server.initialize();
-    Some((server, dead))
+    Some((wrapped, dead))
 }
 
 #[test]
@@ -228,4 +235,27 @@ fn more_paths_that_hang_than_may_are_told_as_that() {
     assert_answers_at_once(&server);
     let (status, took) = server.end();
     assert!(status.success() && took < Duration::from_secs(1), "{status} {took:?}");
+}
+
+#[tokio::test]
+async fn paths_that_hang_for_one_client_over_http_hold_up_no_other_and_not_the_end() {
+    let (_all, folder) = folder();
+    let Some((command, dead)) = beside_dead_file_system(&folder, &["--private"]) else { return };
+    let server = Http::of(command, true);
+    let call = |tool: &str, arguments: Value| {
+        modern(&server, "tools/call", json!({"name": tool, "arguments": arguments}))
+    };
+    for index in 0..8 {
+        let path = dead.join(format!("{index}.csv"));
+        tokio::spawn(call("inspect", json!({"target": path})).send());
+    }
+
+    let start = Instant::now();
+    let answer = reply(call("query", json!({"sql": "SELECT 42"})).send().await.expect("an answer")).await;
+    let took = start.elapsed();
+
+    assert_eq!(answer["result"]["structuredContent"]["rows"], json!([[42]]));
+    assert!(took < Duration::from_secs(8), "with the start of hyperd {took:?}");
+    let ended = server.end();
+    assert!(ended < Duration::from_secs(1), "{ended:?}");
 }

@@ -84,7 +84,7 @@ impl Drop for Http {
 }
 
 /// A request of 2026-07-28, with the headers that it needs.
-fn modern(server: &Http, method: &str, params: Value) -> RequestBuilder {
+pub(crate) fn modern(server: &Http, method: &str, params: Value) -> RequestBuilder {
     with_headers(server, method, params, "2026-07-28", method)
 }
 
@@ -114,7 +114,7 @@ fn with_headers(
 }
 
 /// The reply in a response, whether it came as JSON or as a stream of events.
-async fn reply(response: Response) -> Value {
+pub(crate) async fn reply(response: Response) -> Value {
     assert_eq!(response.status(), StatusCode::OK);
     let text = response.text().await.expect("a body");
     let messages =
