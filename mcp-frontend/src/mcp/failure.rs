@@ -77,7 +77,8 @@ impl From<Error> for Failure {
 }
 
 fn is_limit(error: &Error) -> bool {
-    matches!(error, Error::Session { fault: Fault::Limit(limit), .. } if limit.what == LimitKind::MessageLength)
+    matches!(error, Error::Session { fault: Fault::Limit(limit), .. } if limit.what == LimitKind::MessageLength
+            && limit.limit == u64::from(LONGEST_RESULT_ROW))
 }
 
 fn server_text(error: &ServerError, sql: &str) -> String {
