@@ -164,7 +164,7 @@ impl OutBuf {
         self.head = self.head.saturating_add(count).min(self.bytes.len());
         if self.head == self.bytes.len() {
             self.clear();
-        } else if self.head >= STREAMING && self.head >= self.bytes.len() - self.head {
+        } else if self.head >= INITIAL && self.head >= self.bytes.len() - self.head {
             // At most as many bytes move as were sent since the last time.
             self.bytes.drain(..self.head);
             self.head = 0;

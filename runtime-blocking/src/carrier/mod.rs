@@ -227,7 +227,7 @@ impl<T: Transport> Carrier<T> {
         &self.link
     }
 
-    /// The last 256 notices since the last call, fewer if they have more than 1 MiB of text.
+    /// The last 256 notices since the last call, fewer if they have more than 16 MiB of text.
     pub fn take_notices(&mut self) -> Vec<ServerError> {
         self.notices.take()
     }

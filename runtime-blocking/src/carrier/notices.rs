@@ -7,7 +7,7 @@ use hyperwire_core::session::ServerError;
 /// Notices kept for a caller who does not fetch them ...
 const MOST: usize = 256;
 /// ... and bytes of their text. One has up to 64 KiB, and the server may send as many as it likes.
-const MOST_BYTES: usize = 1 << 20;
+const MOST_BYTES: usize = 16 << 20;
 
 /// The newest notices, oldest first.
 #[derive(Debug, Default)]

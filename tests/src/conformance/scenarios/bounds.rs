@@ -159,6 +159,8 @@ fn a_server_that_says_too_much_is_given_up_at_the_connect_deadline(stage: &Stage
     });
     let mut config = server.config();
     config.connect_timeout = SHORT;
+    // Otherwise the limit of all that comes before the login is reached first.
+    config.session.limits.startup_length = u32::MAX;
 
     let fault = fault_of(server.connect_with(config));
 
