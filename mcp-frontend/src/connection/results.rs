@@ -55,6 +55,9 @@ impl Connection {
     }
 }
 
+/// What a session answers to hyperd for a statement that wants data.
+const NOT_A_COPY: &str = "run it as a copy, not as a query";
+
 /// `58P01`: a file is not there or cannot be made.
 const UNDEFINED_FILE: &str = "58P01";
 
@@ -83,6 +86,10 @@ fn text<'a>(value: &Value<'a>) -> Result<Option<&'a str>, Failure> {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match &error {
+            // Our own session says so to hyperd, in the words of callers who can copy.
+            Error::Statement(StatementError::Server(server)) if server.message().contains(NOT_A_COPY) => Self::Statement(
+                "COPY ... FROM STDIN cannot be run here: nothing sends it data; use COPY ... FROM 'FILE', or INSERT".into(),
+            ),
             Error::Statement(StatementError::Server(server)) => Self::Server((&**server).into()),
             Error::Statement(StatementError::CopiesOut) => Self::Statement(
                 "COPY ... TO STDOUT cannot be shown here; use --format csv, or COPY ... TO 'FILE'".into(),

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::hyperd::{Environment, locate_or_install};
+use hyperwire_blocking::hyperwire_core::election::ElectionError;
 use hyperwire_blocking::hyperwire_core::hyperd::Endpoint;
-use hyperwire_blocking::shared::{ConnectError, CreateError, InUse, Settings, SharedHyperd};
+use hyperwire_blocking::shared::{ConnectError, CreateError, InUse, JoinError, Settings, SharedHyperd};
 use hyperwire_blocking::{Client as Session, Config};
 
 use super::{OpenError, refused_or_lost, with_causes};
@@ -45,7 +46,8 @@ impl Shared {
         match hyperd.connect(CONNECT, config) {
             Ok((in_use, session)) => Ok((Self { hyperd, in_use }, session)),
             Err(ConnectError::Client(error)) => Err(refused_or_lost(error)),
-            Err(error) => Err(OpenError::NoHyperd(no_daemon(&error))),
+            Err(ConnectError::Join(error)) => Err(OpenError::NoHyperd(no_daemon(&error))),
+            Err(error) => Err(OpenError::NoHyperd(with_causes(&error))),
         }
     }
 
@@ -61,8 +63,19 @@ impl Shared {
     }
 }
 
-fn no_daemon(error: &dyn std::error::Error) -> String {
-    format!("{}; --private does without the daemon", with_causes(error))
+/// Why there is no daemon, and whether the command could do without one.
+fn no_daemon(error: &JoinError) -> String {
+    let why = with_causes(error);
+    if is_of_daemon(error) { format!("{why}; --private does without the daemon") } else { why }
+}
+
+/// Whether a hyperd of the command's own would start all the same: not if no hyperd was found, or a daemon was started and
+/// ended, which a hyperd that does not start makes it do.
+fn is_of_daemon(error: &JoinError) -> bool {
+    !matches!(
+        error,
+        JoinError::Command(_) | JoinError::Election(ElectionError::Start(_) | ElectionError::Spawns(_))
+    )
 }
 
 /// Where this user's programs meet.
@@ -80,4 +93,20 @@ pub(crate) fn daemon_command() -> Result<Vec<OsString>, String> {
     let program = env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
     let words = ["daemon", "run", "--detached", "--hyperd"].map(OsString::from);
     Ok([program.into_os_string()].into_iter().chain(words).chain([located.path.into_os_string()]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn doing_without_the_daemon_is_advised_only_where_it_helps() {
+        let no_hyperd = JoinError::Command("hyperd was not found".to_owned());
+        let dead = JoinError::Election(ElectionError::Spawns(3));
+        let no_folder = JoinError::StateFolder { path: "relative".into() };
+
+        assert!(!no_daemon(&no_hyperd).contains("--private"));
+        assert!(!no_daemon(&dead).contains("--private"));
+        assert!(no_daemon(&no_folder).ends_with("; --private does without the daemon"));
+    }
 }

@@ -1,7 +1,7 @@
 //! One call of a tool: who may stop it, until when it may run, and how far it is.
 
 use std::future::{Future, pending};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,8 @@ pub(crate) struct Call {
     pub(crate) owner: Owner,
     /// What is known of the call's effect should it end early.
     effect: Mutex<String>,
+    /// Whether it has got as far as a session. Until then it only waits, and has no effect.
+    has_run: AtomicBool,
 }
 
 /// How far a call is. Counters only grow.
@@ -42,6 +44,7 @@ impl Call {
             started: Instant::now(),
             owner: Owner::default(),
             effect: Mutex::default(),
+            has_run: AtomicBool::new(false),
         }
     }
 
@@ -50,6 +53,11 @@ impl Call {
     pub(crate) fn owned_by(mut self, owner: Owner) -> Self {
         self.owner = owner;
         self
+    }
+
+    /// It has a session now: from here on it runs.
+    pub(crate) fn runs(&self) {
+        self.has_run.store(true, Ordering::Relaxed);
     }
 
     /// Says what has taken effect by now, and what is running. Callers hear it if the call is stopped.
@@ -74,13 +82,22 @@ impl Call {
             biased;
             outcome = work => outcome,
             () = self.cancel.cancelled() => Err(self.stopped("Canceled, at hyperd too.")),
-            () = late => Err(self
-                .stopped(&format!(
-                    "Stopped after timeout_s = {} s, at hyperd too.",
-                    limit.unwrap_or_default().as_secs_f64()
-                ))
-                .advise("Next: filter or aggregate more, or give a larger timeout_s.")),
+            () = late => Err(self.late(limit.unwrap_or_default())),
         }
+    }
+
+    fn late(&self, limit: Duration) -> Failure {
+        let seconds = limit.as_secs_f64();
+        if self.has_run.load(Ordering::Relaxed) {
+            return self
+                .stopped(&format!("Stopped after timeout_s = {seconds} s, at hyperd too."))
+                .advise("Next: filter or aggregate more, or give a larger timeout_s.");
+        }
+        Failure::new(format!(
+            "Stopped after timeout_s = {seconds} s. It never ran: it waited all the time ({}).\nNext: give a larger timeout_s; \
+             `inspect` without arguments shows what runs.",
+            self.progress.sentence()
+        ))
     }
 
     fn stopped(&self, what: &str) -> Failure {

@@ -3,16 +3,17 @@
 use std::fmt::Write as _;
 
 use hyperwire_tokio::Error;
-use hyperwire_tokio::hyperwire_core::session::{Fault, ServerError};
+use hyperwire_tokio::hyperwire_core::session::{Fault, ServerError, StatementError};
 use hyperwire_tokio::hyperwire_core::wire::LimitKind;
 
-use super::advice::{Refusal, advice};
+use super::advice::{Advice, Next, Offers, Refusal, advice};
 use super::engine::LONGEST_RESULT_ROW;
 
-/// A call that did not do what it was asked. The text says what happened, whose fault it is, and what to do next.
+/// A call that did not do what it was asked: what happened, whose fault it is, and what to do next. What it says of the next
+/// step depends on the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
-    text: String,
+    parts: Vec<Part>,
     /// Hyper's SQLSTATE, if it was Hyper.
     pub(crate) sqlstate: Option<String>,
     /// Hyper's message, and where it points at in the statement, in characters from 1.
@@ -21,16 +22,29 @@ pub(crate) struct Failure {
     pub(crate) session_lost: bool,
 }
 
+/// A part of what is said.
+#[derive(Clone, Debug)]
+enum Part {
+    Text(String),
+    Advice(Advice),
+}
+
 impl Failure {
     pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), sqlstate: None, said: None, session_lost: false }
+        Self { parts: vec![Part::Text(text.into())], sqlstate: None, said: None, session_lost: false }
     }
 
     /// What became of a statement, with the place in `sql` that Hyper points at.
     pub(crate) fn of_statement(error: &Error, sql: &str) -> Self {
         match error.server() {
+            // Our own session says so to hyperd, in the words of its own callers, who can copy.
+            Some(server) if server.message().contains("run it as a copy, not as a query") => Self {
+                sqlstate: Some(server.code().as_str().to_owned()),
+                ..Self::new("COPY ... FROM STDIN needs a program that sends the data. It had no effect.")
+            }
+            .next(Advice::LoadOrInsert),
             Some(server) => Self {
-                text: server_text(server, sql),
+                parts: server_parts(server, sql),
                 sqlstate: Some(server.code().as_str().to_owned()),
                 said: Some((server.message().to_owned(), server.position())),
                 session_lost: error.is_session_lost(),
@@ -38,35 +52,64 @@ impl Failure {
             None if is_limit(error) => Self {
                 session_lost: true,
                 ..Self::new(format!(
-                    "A row of the result has more than {} MiB, which is the limit for one row. Next: select less of it, as with \
-                     left(column, 1000), or write it to a file with COPY or `export` as csv or parquet.",
+                    "A row of the result has more than {} MiB, which is the limit for one row.",
                     LONGEST_RESULT_ROW >> 20
                 ))
-            },
+            }
+            .next(Advice::ShorterRow),
             None if error.is_session_lost() => Self {
-                text: format!(
+                parts: vec![Part::Text(format!(
                     "The connection to hyperd was lost: {}. Whether the statement took effect is unknown: look \
                      before you repeat a write. The next call gets a new connection.",
                     crate::connection::with_causes(error)
-                ),
+                ))],
                 sqlstate: None,
                 said: None,
                 session_lost: true,
             },
+            None if matches!(error, Error::Statement(StatementError::CopiesOut)) => {
+                Self::new("COPY ... TO STDOUT cannot be answered here.").next(Advice::SelectOrExport)
+            }
             None => Self::new(crate::connection::with_causes(error)),
         }
     }
 
-    /// The same, with another sentence of advice.
+    /// The same, with another line.
     #[must_use]
-    pub(crate) fn advise(mut self, advice: &str) -> Self {
-        self.text.push('\n');
-        self.text.push_str(advice);
+    pub(crate) fn advise(mut self, line: &str) -> Self {
+        self.parts.push(Part::Text(format!("\n{line}")));
         self
     }
 
-    pub(crate) fn text(&self) -> &str {
-        &self.text
+    /// The same, with the next step.
+    #[must_use]
+    pub(crate) fn next(mut self, advice: Advice) -> Self {
+        self.parts.push(Part::Advice(advice));
+        self
+    }
+
+    /// What is said in a server that has these.
+    pub(crate) fn say(&self, offers: &Offers) -> String {
+        let mut said = String::new();
+        for part in &self.parts {
+            let part = match part {
+                Part::Text(text) => text.clone(),
+                Part::Advice(advice) => advice.say(offers),
+            };
+            let is_apart =
+                said.is_empty() || part.is_empty() || said.ends_with('\n') || part.starts_with('\n');
+            if !is_apart {
+                said.push(' ');
+            }
+            said.push_str(&part);
+        }
+        said.trim_end().to_owned()
+    }
+
+    /// What is said in a server that has everything.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> String {
+        self.say(&Offers::everything())
     }
 }
 
@@ -81,7 +124,7 @@ fn is_limit(error: &Error) -> bool {
             && limit.limit == u64::from(LONGEST_RESULT_ROW))
 }
 
-fn server_text(error: &ServerError, sql: &str) -> String {
+fn server_parts(error: &ServerError, sql: &str) -> Vec<Part> {
     let mut text = format!("SQLSTATE {}: {}", error.code().as_str(), error.message());
     let place = error.position().and_then(|position| place(sql, position));
     match (&place, error.detail()) {
@@ -108,11 +151,11 @@ fn server_text(error: &ServerError, sql: &str) -> String {
     let code = error.code();
     let refusal =
         Refusal { sqlstate: code.as_str(), message: error.message(), sql, position: error.position() };
-    if let Some(advice) = advice(refusal) {
-        text.push('\n');
-        text.push_str(advice);
+    match advice(refusal) {
+        None => vec![Part::Text(text)],
+        Some(Next::Text(next)) => vec![Part::Text(format!("{text}\n{next}"))],
+        Some(Next::Advice(advice)) => vec![Part::Text(format!("{text}\n")), Part::Advice(advice)],
     }
-    text
 }
 
 struct Place {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::advice::function;
+use super::advice::{Advice, function};
 use super::call::Call;
 use super::engine::Needs;
 use super::engine::databases::LOCAL;
@@ -124,7 +124,7 @@ async fn table(state: &Arc<State>, name: &[String], said: &Said, call: &Call) ->
         .collect();
     Some(match there.as_slice() {
         [] if all.is_empty() => {
-            "No database has any table. Next: `load` a file, or `database` attach one.".to_owned()
+            format!("No database has any table. {}", Advice::MakeTables.say(&state.offers))
         }
         [] => format!("{home} has no tables. Next: `inspect` shows those of the other databases."),
         there => format!("Tables of {home}: {}. Next: `inspect` shows all.", listed(there)),
@@ -168,8 +168,9 @@ async fn schema(
     let meant = if near.is_empty() { String::new() } else { format!("Nearest: {}. ", near.join(", ")) };
     names.sort_unstable();
     Some(format!(
-        "{meant}Databases: {}. Next: tables are named alias.schema.table; `database` attaches files.",
-        names.join(", ")
+        "{meant}Databases: {}. Tables are named alias.schema.table. {}",
+        names.join(", "),
+        Advice::Attach.say(&state.offers)
     ))
 }
 

@@ -46,6 +46,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::args::mcp::{McpArguments, McpCommand};
 use crate::exit::Exit;
+use advice::Offers;
 use disk::Disk;
 use engine::databases::Database;
 use engine::{Engine, Kind};
@@ -77,7 +78,7 @@ async fn serve(arguments: &McpArguments) -> Exit {
     let state = match state(arguments).await {
         Ok(state) => state,
         // A folder that is not there, or no place for scratch files; without a hyperd there still is a server.
-        Err(failure) => return complain(failure.text(), Exit::Usage),
+        Err(failure) => return complain(&failure.say(&Offers::everything()), Exit::Usage),
     };
     last_resort::end_on_signals(&state.ending);
     let warming = state.engine.clone();
@@ -125,8 +126,10 @@ async fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
         export_dir,
         content: arguments.content,
     };
+    let tools = tools::definitions(&options);
     Ok(Arc::new(State {
-        tools: tools::definitions(&options),
+        offers: Offers::new(&tools, !engine.is_private()),
+        tools,
         options,
         disk,
         paths,

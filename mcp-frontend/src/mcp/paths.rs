@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::advice::Advice;
 use super::disk::{About, Disk, Fault, Kind, blocking, shown};
 use super::failure::Failure;
 use super::links::link_outside;
@@ -103,13 +104,15 @@ impl Paths {
             Ok(None) => Ok(()),
             Ok(Some(link)) => Err(Failure::new(format!(
                 "{} is a link to something outside the folders that the user allowed, so SQL that may open files by name \
-                 is not run here. Nothing was run. Next: use `load`, `export` or `database`, which check each path.",
+                 is not run here. Nothing was run.",
                 shown(&link)
-            ))),
+            ))
+            .next(Advice::CheckedPaths)),
             Err(why) => Err(Failure::new(format!(
                 "It cannot be said whether a link leads out of the folders that the user allowed: {why}. So SQL that may \
-                 open files by name is not run here. Nothing was run. Next: use `load`, `export` or `database`."
-            ))),
+                 open files by name is not run here. Nothing was run."
+            ))
+            .next(Advice::CheckedPaths)),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::advice::Offers;
 use super::bookkeeping::Bookkeeping;
 use super::calls::Calls;
 use super::changes::Changes;
@@ -42,6 +43,8 @@ pub(crate) struct State {
     pub(crate) options: Options,
     /// Those that it has, in the order that clients see.
     pub(crate) tools: Vec<Definition>,
+    /// What of that, and of its hyperd, advice speaks of.
+    pub(crate) offers: Offers,
     pub(crate) engine: Arc<Engine>,
     /// Through which every path goes.
     pub(crate) disk: Disk,

@@ -79,7 +79,7 @@ fn what_cannot_be_attached_is_refused_with_the_reason() {
 
     for (path, alias, expected) in [
         ("missing.hyper", "x", "cannot be read"),
-        ("text.hyper", "x", "is no Hyper database"),
+        ("text.hyper", "x", "is not a Hyper database"),
         ("a.hyper", "local", "The alias local is taken"),
         ("a.hyper", "taken", "The alias taken is taken"),
         ("a.hyper", "other", "is attached already, as taken"),

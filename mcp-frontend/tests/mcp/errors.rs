@@ -94,7 +94,7 @@ fn what_hyper_refuses_is_answered_with_how_it_is_done() {
         says(&server, "query", &json!({"sql": sql}), expected);
     }
     for (sql, expected) in [
-        ("SELECT 1; SELECT 2", &["0A000", "one statement a string"][..]),
+        ("SELECT 1; SELECT 2", &["0A000", "one statement at a time"][..]),
         ("CREATE VIEW v AS SELECT 1", &["0A000", "no views"]),
         ("CREATE INDEX ON people (id)", &["0A000", "leave indexes"]),
         ("CREATE TABLE t (x int PRIMARY KEY)", &["0A000", "keys"]),

@@ -119,7 +119,7 @@ fn several_statements_in_one_string_are_refused() {
 
     let error = execute(&server, &["CREATE TABLE a (i INT); CREATE TABLE b (i INT)"]).error();
 
-    assert!(error.contains("one statement a string"), "{error}");
+    assert!(error.contains("one statement at a time"), "{error}");
 }
 
 #[test]

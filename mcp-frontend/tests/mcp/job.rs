@@ -56,7 +56,7 @@ fn a_jobs_result_is_answered_as_its_own_tool_would() {
     assert_eq!(answer.structured()["columns"][0]["name"], "n");
     // It is kept.
     assert_eq!(*server.call("job", json!({"id": id})).rows(), json!([[0]]));
-    assert_eq!(status(&server, &id, "done")["next"], "action wait answers its result");
+    assert_eq!(status(&server, &id, "done")["next"], "`job` with action wait answers its result");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_failure_of_a_job_is_answered_as_its_own_tool_would() {
 
     let failed = status(&server, &id, "failed");
 
-    assert_eq!(failed["next"], "action wait answers why");
+    assert_eq!(failed["next"], "`job` with action wait answers why");
     let text = server.call("job", json!({"id": id})).error();
     assert!(text.contains("SQLSTATE 22012"), "{text}");
 }

@@ -34,6 +34,7 @@ mod limits;
 mod lines;
 mod load;
 mod memory;
+mod modes;
 mod numbers;
 mod overview;
 mod paths;

@@ -90,13 +90,15 @@ fn it_says_busy_only_while_hyperd_is() {
     let hyperd = crate::process::hyperd_of(server.pid());
     let running = load(&server);
     crate::process::signal(hyperd, rustix::process::Signal::STOP);
-    let since = Instant::now();
-    let overview = overview(&server);
-    let took = since.elapsed();
+    // Its threads stop when the system gets to them; some may answer until then.
+    let busy = crate::process::wait_for("a busy hyperd", || {
+        let since = Instant::now();
+        let overview = overview(&server);
+        assert!(since.elapsed() < Duration::from_millis(1500), "sooner than the 2 s of an idle one");
+        (overview["engine"]["state"] == "busy").then_some(overview)
+    });
     crate::process::signal(hyperd, rustix::process::Signal::CONT);
 
-    assert_eq!(overview["engine"]["state"], "busy", "{overview}");
-    assert!(overview["engine"]["why"].as_str().is_some_and(|why| why.contains("statement")), "{overview}");
-    assert!(took < Duration::from_millis(500), "{took:?}");
+    assert!(busy["engine"]["why"].as_str().is_some_and(|why| why.contains("statement")), "{busy}");
     running.into_iter().for_each(|pending| server.cancel(pending));
 }

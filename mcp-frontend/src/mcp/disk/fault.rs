@@ -135,7 +135,7 @@ impl Fault {
                 "Next: have the user check those file systems; once one of the operations returns, files can be used again."
             }
             Self::Exists { .. } => "Next: choose another name, or pass overwrite = true.",
-            Self::TooLarge { .. } => "Next: `load` large data into a table.",
+            Self::TooLarge { .. } => "Next: give a smaller file; large data belongs in a table.",
             Self::Quota { .. } => {
                 "Next: use less data at once or another format such as Parquet, or have the user raise --scratch-limit."
             }

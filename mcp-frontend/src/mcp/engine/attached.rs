@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::databases::{Database, Mode, PERSISTENT};
 use super::hyperd::{Hold, quoted};
 use super::usage::Using;
+use crate::mcp::advice::Advice;
 use crate::mcp::disk::{About, Disk, Fault, Kind, shown};
 use crate::mcp::failure::Failure;
 
@@ -55,10 +56,10 @@ impl Attached {
             let Ok(answer) = timeout(OPENED_WITHIN, client.execute(&sql)).await else {
                 return Err(Failure::new(format!(
                     "hyperd has not opened {text} within {} s; nothing was run. Either the disk is very slow, or hyperd \
-                     hangs on this file, which happens when a program attaches a database while another creates it. Next: \
-                     use other databases, or have the user run `hyperwire daemon stop --now` and call again.",
+                     hangs on this file, which happens when a program attaches a database while another creates it.",
                     OPENED_WITHIN.as_secs()
-                )));
+                ))
+                .next(Advice::HangsOnFile));
             };
             let Err(error) = answer else {
                 return Ok(Self { alias, path, mode, using });
@@ -68,9 +69,10 @@ impl Attached {
                 Some(_) if Instant::now() < deadline => sleep(AGAIN).await,
                 obstacle => {
                     let failure = Failure::of_statement(&error, &sql);
-                    return Err(
-                        obstacle.map_or(failure.clone(), |obstacle| failure.advise(obstacle.advice(mode)))
-                    );
+                    return Err(match obstacle {
+                        Some(obstacle) => obstacle.explain(failure, mode),
+                        None => failure,
+                    });
                 }
             }
         }
@@ -98,9 +100,10 @@ async fn expect_there(disk: &Disk, alias: &str, path: &Path) -> Result<(), Failu
         Ok(_) => Ok(()),
         Err(fault) if fault.is_missing() && alias == PERSISTENT => Err(Failure::new(format!(
             "The persistent database has no file: {} is not there yet, or not any more. Nothing was run, and reading makes \
-             none. Next: write to it, which makes the file: a CREATE TABLE, or `load`.",
+             none.",
             shown(path)
-        ))),
+        ))
+        .next(Advice::WriteFirst)),
         Err(fault) if fault.is_missing() => Err(Failure::new(format!(
             "The file of the database {alias} is gone: {} was deleted or moved since it was attached. Nothing was run, and \
              no new file was made. Next: have the file put back, or detach {alias}.",
@@ -136,20 +139,18 @@ fn obstacle(error: &Error) -> Option<Obstacle> {
 }
 
 impl Obstacle {
-    fn advice(self, wanted: Mode) -> &'static str {
+    fn explain(self, failure: Failure, wanted: Mode) -> Failure {
         match (self, wanted) {
-            (Self::Mode, Mode::ReadOnly) => {
-                "Another call or program has this database open for writing. Next: call again in a moment, or attach it \
-                 with mode readwrite."
-            }
-            (Self::Mode, Mode::ReadWrite) => {
-                "Another call or program has this database open read-only, which keeps out writers. Next: call again in \
-                 a moment, or attach it readonly if you only read."
-            }
-            (Self::Lock, _) => {
+            (Self::Mode, Mode::ReadOnly) => failure
+                .advise("Another call or program has this database open for writing.")
+                .next(Advice::WaitOrAttachForWriting),
+            (Self::Mode, Mode::ReadWrite) => failure
+                .advise("Another call or program has this database open read-only, which keeps out writers.")
+                .next(Advice::WaitOrAttachForReading),
+            (Self::Lock, _) => failure.advise(
                 "The file is open in a program with a hyperd of its own, such as Tableau or a server started with \
-                 --private or --allow-dir."
-            }
+                 --private or --allow-dir.",
+            ),
         }
     }
 }

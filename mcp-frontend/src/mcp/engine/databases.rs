@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::mcp::advice::Advice;
 use crate::mcp::failure::{Failure, nearest};
 
 /// The alias of the scratch database, which lives as long as the server.
@@ -90,9 +91,10 @@ impl Databases {
         let near = nearest(alias, names.iter().copied());
         let meant = near.first().map_or(String::new(), |near| format!(" Did you mean {near}?"));
         Failure::new(format!(
-            "There is no database with the alias {alias}.{meant} There are: {}. Next: attach its file with `database`.",
+            "There is no database with the alias {alias}.{meant} There are: {}.",
             names.join(", ")
         ))
+        .next(Advice::Attach)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Database>> {

@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::private::Private;
 use crate::connection::with_causes;
+use crate::mcp::advice::Offers;
 use crate::mcp::disk::Disk;
 use crate::mcp::failure::Failure;
 
@@ -77,7 +78,9 @@ impl Hyperd {
     pub(super) fn new(kind: &Kind, scratch: PathBuf) -> Result<Self, Failure> {
         match kind {
             #[cfg(unix)]
-            Kind::Shared => Ok(shared().unwrap_or_else(|why| Self::Nowhere(unavailable(why.text())))),
+            Kind::Shared => {
+                Ok(shared().unwrap_or_else(|why| Self::Nowhere(unavailable(&why.say(&Offers::everything())))))
+            }
             #[cfg(not(unix))]
             Kind::Shared => Ok(Self::Private(Private::new(Vec::new()))),
             Kind::Private => Ok(Self::Private(Private::new(Vec::new()))),

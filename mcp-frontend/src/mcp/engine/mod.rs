@@ -163,6 +163,7 @@ impl Engine {
         call.progress.doing(doing);
         let mut lease = Lease::new(self.clone(), idle, hold, purpose, watched, place);
         lease.prepare(needed, &default).await?;
+        call.runs();
         Ok(lease)
     }
 

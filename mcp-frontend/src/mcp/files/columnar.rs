@@ -7,6 +7,7 @@ use super::arrow::{self, ArrowColumn, Batches, Rewriting};
 use super::csv_file::path;
 use super::meter::Meter;
 use super::relation::{Relation, describe};
+use crate::mcp::advice::Offers;
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, literal, quoted};
 use crate::mcp::failure::Failure;
@@ -32,7 +33,7 @@ pub(super) async fn parquet(
     };
     let rewritten = rewrite(state, "parquet", files, meter, call, arrow::open_parquet).await;
     rewritten.map_err(|failure| match refused {
-        Some(refused) => failure.advise(refused.text()),
+        Some(refused) => failure.advise(&refused.say(&Offers::everything())),
         None => failure,
     })
 }

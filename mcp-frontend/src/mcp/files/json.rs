@@ -297,7 +297,7 @@ mod tests {
         let mut seen = Seen::default();
         match read(text.as_bytes(), &JsonPath::parse(path), &mut seen) {
             Ok(()) => Ok(seen.0),
-            Err(failure) => Err(failure.text().to_owned()),
+            Err(failure) => Err(failure.text()),
         }
     }
 

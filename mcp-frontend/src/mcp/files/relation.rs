@@ -184,7 +184,7 @@ impl Relation {
         if !is_of_data {
             return failure;
         }
-        let column = column_number(failure.text())
+        let column = column_number(&failure.say(&crate::mcp::advice::Offers::everything()))
             .and_then(|number| self.columns.get(number - 1))
             .map_or("COLUMN".to_owned(), |column| column.name.clone());
         let of = match self.names.as_slice() {

@@ -16,6 +16,7 @@ use hyperwire_tokio::hyperwire_core::row::{ToParameter, Type};
 use hyperwire_tokio::{Client, Error, Rows};
 use tokio::sync::Mutex;
 
+use super::advice::Advice;
 use super::engine::{Engine, Lease, Run};
 use super::failure::Failure;
 use seen::Seen;
@@ -136,9 +137,9 @@ async fn parse(client: &mut Client, sql: &str, params: usize) -> Result<(), Erro
 
 fn refused(why: &str) -> Failure {
     Failure::new(format!(
-        "Refused, since only statements that read tables are run here: {why}. Nothing was run. Next: read files through \
-         `inputs`; statements that change something go to `execute`, unless the server is read-only."
+        "Refused, since only statements that read tables are run here: {why}. Nothing was run."
     ))
+    .next(Advice::ReadOrChange)
 }
 
 impl Oracle {

@@ -115,7 +115,9 @@ async fn list_database(
             let count = tables.len();
             (tables, format!("Database with {count} {}", if count == 1 { "table" } else { "tables" }))
         }
-        Ok(Err(failure)) => (Vec::new(), format!("Database; its tables are unknown: {}", failure.text())),
+        Ok(Err(failure)) => {
+            (Vec::new(), format!("Database; its tables are unknown: {}", failure.say(&state.offers)))
+        }
         Err(_) => (Vec::new(), "Database; its tables are unknown: hyperd has not answered yet".to_owned()),
     };
     all.push(Item {

@@ -7,7 +7,7 @@ mod read;
 mod uri;
 
 pub(crate) use exports::Exports;
-pub(crate) use guide::{GUIDE, SKILL_DESCRIPTION, SKILL_NAME, skill};
+pub(crate) use guide::{SKILL_DESCRIPTION, SKILL_NAME, guide, skill};
 pub(crate) use list::{Item, list, templates};
 pub(crate) use read::{Body, Unread, read};
 pub(crate) use uri::{DATABASE_TEMPLATE, RESULT_TEMPLATE, TABLE_TEMPLATE, Uri};

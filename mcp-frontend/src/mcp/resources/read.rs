@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::exports::Export;
-use super::guide::{GUIDE, skill};
+use super::guide::{guide, skill};
 use super::list::{JSON, MARKDOWN, uri_of};
 use super::uri::Uri;
 use crate::mcp::call::Call;
@@ -66,8 +66,8 @@ pub(crate) async fn read(state: &Arc<State>, uri: &str, call: &Call) -> Result<C
     };
     let reading = async {
         match named {
-            Uri::Sql => Ok(fixed(GUIDE.to_owned())),
-            Uri::Skill => Ok(fixed(skill())),
+            Uri::Sql => Ok(fixed(guide(&state.offers))),
+            Uri::Skill => Ok(fixed(skill(&state.offers))),
             Uri::Databases => Ok(shown(&databases(state))),
             Uri::Database(alias) => database(state, &alias, call).await.map(|value| shown(&value)),
             Uri::Table { database, schema, table } => {
@@ -213,7 +213,7 @@ async fn bytes_of(state: &State, export: &Export) -> Result<Vec<u8>, Unread> {
 }
 
 fn known(state: &State, alias: &str) -> Result<Database, Unread> {
-    state.engine.databases.get(alias).map_err(|failure| Unread::Unknown(failure.text().to_owned()))
+    state.engine.databases.get(alias).map_err(|failure| Unread::Unknown(failure.say(&state.offers)))
 }
 
 fn fixed(text: String) -> Contents {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::page::{Head, Limits, Page};
+use crate::mcp::advice::{Advice, Offers};
 use crate::mcp::disk::{Charged, Disk, Fault, File, Temporary, TemporaryPath};
 use crate::mcp::failure::Failure;
 use crate::mcp::owner::Owner;
@@ -75,16 +76,17 @@ pub(crate) enum End {
 
 impl End {
     /// What a reader of the last row should know; nothing if it is the last of the result.
-    pub(crate) fn warning(self) -> Option<&'static str> {
+    pub(crate) fn warning(self, offers: &Offers) -> Option<String> {
         match self {
             Self::Complete => None,
-            Self::Cut => Some(
-                "This is the end of what was kept, not of the result: at most 16 MiB are, and what comes within 5 s. \
-                 Next: aggregate or filter more, or `export` all of it.",
-            ),
+            Self::Cut => Some(format!(
+                "This is the end of what was kept, not of the result: at most 16 MiB are, and what comes within 5 s. {}",
+                Advice::LessOrExport.say(offers)
+            )),
             Self::Lost => Some(
                 "This is the end of what had come when the connection to hyperd was lost, not of the result. Next: run the \
-                 query again.",
+                 query again."
+                    .to_owned(),
             ),
         }
     }
@@ -151,12 +153,11 @@ impl Parking {
     fn find(&self, name: &str, owner: &Owner) -> Result<Arc<Parked>, Failure> {
         self.sweep();
         let mut all = self.lock();
-        let kept = all.iter_mut().find(|kept| kept.name == name && kept.owner == *owner).ok_or_else(|| {
-            Failure::new(
-                "This cursor has expired: results are kept for 5 minutes, the last 8 of them. Next: run the query again, \
-                 or `export` its whole result.",
-            )
-        })?;
+        let kept =
+            all.iter_mut().find(|kept| kept.name == name && kept.owner == *owner).ok_or_else(|| {
+                Failure::new("This cursor has expired: results are kept for 5 minutes, the last 8 of them.")
+                    .next(Advice::AgainOrExport)
+            })?;
         kept.used = Instant::now();
         Ok(kept.parked.clone())
     }

@@ -221,7 +221,7 @@ impl ServerHandler for Server {
         _: RequestContext<RoleServer>,
     ) -> Result<ListSkillsResult, ErrorData> {
         one_page(request)?;
-        Ok(skills::list())
+        Ok(skills::list(&self.state.offers))
     }
 
     async fn get_skill(
@@ -229,7 +229,7 @@ impl ServerHandler for Server {
         request: GetSkillRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<GetSkillResult, ErrorData> {
-        skills::get(&request.uri)
+        skills::get(&self.state.offers, &request.uri)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn get(
     let call = Call::new(&state.ending);
     let text = prompts::text(&state, &request.name, &given, &call)
         .await
-        .map_err(|failure| ErrorData::invalid_params(failure.text().to_owned(), None))?;
+        .map_err(|failure| ErrorData::invalid_params(failure.say(&state.offers), None))?;
     let mut result = GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]);
     result.description =
         PROMPTS.iter().find(|prompt| prompt.name == request.name).map(|prompt| prompt.description.to_owned());

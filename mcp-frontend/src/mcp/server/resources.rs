@@ -66,7 +66,7 @@ pub(super) async fn read(
             return Err(ErrorData::resource_not_found(why, Some(serde_json::json!({"uri": uri}))));
         }
         Err(Unread::Failed(failure)) => {
-            return Err(ErrorData::internal_error(failure.text().to_owned(), None));
+            return Err(ErrorData::internal_error(failure.say(&state.offers), None));
         }
     };
     let ttl_ms = if contents.is_fixed { FIXED_TTL_MS } else { 0 };

@@ -6,26 +6,27 @@ use rmcp::model::{
 };
 
 use super::FIXED_TTL_MS;
+use crate::mcp::advice::Offers;
 use crate::mcp::resources::{SKILL_DESCRIPTION, SKILL_NAME, Uri, skill};
 
-pub(super) fn list() -> ListSkillsResult {
-    ListSkillsResult::with_all_items(vec![the_one()])
+pub(super) fn list(offers: &Offers) -> ListSkillsResult {
+    ListSkillsResult::with_all_items(vec![the_one(offers)])
         .with_ttl_ms(FIXED_TTL_MS)
         .with_cache_scope(CacheScope::Private)
 }
 
-pub(super) fn get(uri: &str) -> Result<GetSkillResult, ErrorData> {
+pub(super) fn get(offers: &Offers, uri: &str) -> Result<GetSkillResult, ErrorData> {
     if Uri::parse(uri) != Some(Uri::Skill) {
         return Err(ErrorData::invalid_params(
             format!("There is no skill {uri}. There is {}.", Uri::Skill),
             None,
         ));
     }
-    Ok(GetSkillResult::new(the_one()))
+    Ok(GetSkillResult::new(the_one(offers)))
 }
 
-fn the_one() -> Skill {
+fn the_one(offers: &Offers) -> Skill {
     let uri = Uri::Skill.to_string();
-    let file = SkillResource::from_bytes(&uri, skill().as_bytes());
+    let file = SkillResource::from_bytes(&uri, skill(offers).as_bytes());
     Skill::new(uri, SkillFrontmatter::new(SKILL_NAME, SKILL_DESCRIPTION), SkillResources::Files(vec![file]))
 }

@@ -81,7 +81,7 @@ fn ended(state: &State, job: &Job) -> Option<TaskPayload> {
         return Some(TaskPayload::Cancelled);
     }
     remember(state, &answer, &job.call.owner);
-    Some(match serde_json::to_value(result(answer, state.options.content)) {
+    Some(match serde_json::to_value(result(answer, state)) {
         Ok(Value::Object(result)) => TaskPayload::Completed { result },
         _ => failed("The result is no JSON. This is a defect of hyperwire."),
     })

@@ -51,7 +51,7 @@ pub(super) async fn call(
     let mut arguments = request.arguments.unwrap_or_default();
     let in_background = match tools::take_background(&name, &mut arguments) {
         Ok(in_background) => in_background,
-        Err(failure) => return Ok(result(Err(failure), state.options.content).into()),
+        Err(failure) => return Ok(result(Err(failure), state).into()),
     };
     let call = Arc::new(Call::new(&state.ending).owned_by(owner(&context)));
     let job = begin(state, &name, &call, {
@@ -65,7 +65,7 @@ pub(super) async fn call(
         if knows_tasks {
             CallToolResponse::Task(tasks::create(state, &job))
         } else {
-            result(Ok(goes_on(&job, state, in_background)), state.options.content).into()
+            result(Ok(goes_on(&job, state, in_background)), state).into()
         }
     };
     if in_background {
@@ -80,11 +80,11 @@ pub(super) async fn call(
             () = context.ct.cancelled() => {
                 call.cancel.cancel();
                 // Nobody is told any more.
-                return Ok(result(Err(Failure::new("Canceled by the client.")), state.options.content).into());
+                return Ok(result(Err(Failure::new("Canceled by the client.")), state).into());
             }
             answer = answered(&mut outcome) => {
                 remember(state, &answer, &call.owner);
-                return Ok(result(answer, state.options.content).into());
+                return Ok(result(answer, state).into());
             }
             () = &mut soft_deadline, if name != JOB => {
                 return Ok(becomes_job());
@@ -97,11 +97,12 @@ pub(super) async fn call(
 }
 
 /// What the client gets to see of an answer.
-pub(super) fn result(answer: Result<Answer, Failure>, kind: ContentKind) -> CallToolResult {
+pub(super) fn result(answer: Result<Answer, Failure>, state: &State) -> CallToolResult {
+    let kind = state.options.content;
     let answer = match answer {
         Ok(answer) => answer,
         // Text alone: clients check structured content against the schema even when it is an error.
-        Err(failure) => return CallToolResult::error(vec![ContentBlock::text(failure.text())]),
+        Err(failure) => return CallToolResult::error(vec![ContentBlock::text(failure.say(&state.offers))]),
     };
     let mut content = Vec::new();
     match (&answer.text, &answer.structured) {

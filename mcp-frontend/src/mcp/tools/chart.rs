@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 
 use super::arguments::{Seconds, seconds_schema};
 use super::{Definition, Hints};
+use crate::mcp::advice::Advice;
 use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
 use crate::mcp::chart::{self, Asked, Format, Kind, Meaning, Names, Options, Picture, Roles, Table};
@@ -138,7 +139,7 @@ async fn rows(lease: &mut Lease, arguments: &Arguments, call: &Call) -> Result<(
     let kind = arguments.kind;
     let mut rows = read_only::query(lease, &arguments.sql, &[]).await?;
     let columns = rows.columns().ok_or_else(|| {
-        Failure::new("This statement returns no rows. Next: pass a SELECT, and changes to `execute`.")
+        Failure::new("This statement returns no rows to draw: it is not a SELECT.").next(Advice::Change)
     })?;
     let described: Vec<(&str, Meaning)> =
         columns.iter().map(|column| (column.name(), Meaning::of(column))).collect();

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Definition, Hints};
+use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
@@ -167,18 +168,21 @@ async fn try_out(state: &Arc<State>, database: &Database, is_new: bool, call: &C
 fn refused(failure: &Failure, path: &Path) -> Failure {
     let path = path.display();
     Failure::new(match failure.sqlstate.as_deref() {
-        Some("55006") => format!(
-            "{path} is locked: another process has it open (another hyperd, Tableau, or a program that uses its own \
-             hyperd). Nothing was attached. Next: close it there, or attach a copy of the file."
-        ),
+        Some("55006") => {
+            return Failure::new(format!(
+                "{path} is locked: another process has it open (another hyperd, Tableau, or a program that uses its own \
+                 hyperd). Nothing was attached."
+            ))
+            .next(Advice::CloseOrCopy);
+        }
         Some("55000") => format!(
             "{path} is open in the same hyperd in the other mode, by another client; hyperd has a file in one mode at a \
              time. Nothing was attached. Next: attach it in the other mode, or wait until that client detaches it."
         ),
-        Some("42809") => format!(
-            "{path} is no Hyper database. Nothing was attached. Next: for CSV, JSON, Parquet and Arrow files use the \
-             `inputs` of `query`, or `load`."
-        ),
+        Some("42809") => {
+            return Failure::new(format!("{path} is not a Hyper database. Nothing was attached."))
+                .next(Advice::FileAsInput);
+        }
         _ => return failure.clone(),
     })
 }

@@ -152,10 +152,12 @@ pub(super) fn status(job: &Job) -> Value {
     let failed = job.outcome.borrow().as_ref().map(Result::is_err);
     let (status, next) = match (job.is_done(), failed) {
         (false, _) if job.call.cancel.is_cancelled() => ("canceling", None),
-        (false, _) => ("running", Some("call again with action wait, or cancel")),
-        (true, Some(false)) => ("done", Some("action wait answers its result")),
+        (false, _) => {
+            ("running", Some("`job` with action wait waits for its result, with action cancel stops it"))
+        }
+        (true, Some(false)) => ("done", Some("`job` with action wait answers its result")),
         (true, Some(true)) if job.call.cancel.is_cancelled() => ("canceled", None),
-        (true, _) => ("failed", Some("action wait answers why")),
+        (true, _) => ("failed", Some("`job` with action wait answers why")),
     };
     let mut shown = json!({"job": job.id, "tool": job.tool, "status": status});
     if !job.is_done() {
@@ -174,6 +176,7 @@ fn unknown(state: &State, id: &str, call: &Call) -> Failure {
     let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
     Failure::new(format!(
         "There is no job {id}. It was of an earlier server, or its result is forgotten: it is kept for 1 hour, and of the \
-         last 64 jobs. There are: {known}. Next: make the call again."
+         last 64 jobs. There are: {known}. Next: look with `inspect` or `query` whether the call has done its work, before \
+         you make one again that writes."
     ))
 }

@@ -184,7 +184,7 @@ async fn load_all(state: &Arc<State>, orders: Vec<Order>, call: &Arc<Call>) -> R
                     Ok(finished) => finished.warning,
                     Err(failure) => Some(format!(
                         "Loaded, but the database was not let go in good order: {}",
-                        failure.text()
+                        failure.say(&state.offers)
                     )),
                 };
                 Ok(done)
@@ -216,15 +216,19 @@ fn answer(
         }
         (None, [(_, failure)]) => return Err(failure.clone()),
         (None, all) => {
-            let all: Vec<_> =
-                all.iter().map(|(table, failure)| format!("{table}: {}", failure.text())).collect();
+            let all: Vec<_> = all
+                .iter()
+                .map(|(table, failure)| format!("{table}: {}", failure.say(&state.offers)))
+                .collect();
             return Err(Failure::new(all.join("\n\n")));
         }
     }
     let mut answer = json!({"tables": done, "elapsed_ms": call.started.elapsed().as_millis()});
     if !failed.is_empty() {
-        answer["failures"] =
-            failed.iter().map(|(table, failure)| json!({"table": table, "error": failure.text()})).collect();
+        answer["failures"] = failed
+            .iter()
+            .map(|(table, failure)| json!({"table": table, "error": failure.say(&state.offers)}))
+            .collect();
     }
     if let Some(warning) = warning {
         answer["warnings"] = json!([warning]);

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Definition, Hints, operations};
+use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
@@ -85,7 +86,9 @@ impl TryFrom<String> for Name {
 
     fn try_from(name: String) -> Result<Self, String> {
         match name.len() {
-            0 => Err("`store`, `key` and the keys of `entries` must not be empty".to_owned()),
+            0 => {
+                Err("`store`, `key` and the keys of `entries` are names, which must not be empty".to_owned())
+            }
             1..=LONGEST_NAME if !name.contains('\0') => Ok(Self(name)),
             length => Err(format!(
                 "`store`, `key` and the keys of `entries` have at most {LONGEST_NAME} bytes and no NUL; this one has {length} bytes"
@@ -198,9 +201,10 @@ fn text(value: Value) -> Result<String, Failure> {
 async fn content(state: &State, path: &str) -> Result<String, Failure> {
     let file = state.paths.to_read(path).await.map_err(|failure| failure.advise("Nothing was set."))?;
     let bytes = state.disk.read(&file, LONGEST_VALUE as u64).await;
-    let bytes = bytes.map_err(|fault| fault.failure("kept").advise("Nothing was set."))?;
+    let bytes =
+        bytes.map_err(|fault| fault.failure("kept").advise("Nothing was set.").next(Advice::LoadData))?;
     let text = String::from_utf8(bytes).map_err(|_| {
-        Failure::new(format!("{path} is no UTF-8 text. Nothing was set. Next: `load` data files."))
+        Failure::new(format!("{path} is not UTF-8 text. Nothing was set.")).next(Advice::LoadData)
     })?;
     without_nul(text, path)
 }

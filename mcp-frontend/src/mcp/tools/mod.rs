@@ -103,7 +103,8 @@ fn with_background(mut definition: Definition) -> Definition {
 /// The tools that this server has, always in the same order.
 pub(crate) fn definitions(options: &Options) -> Vec<Definition> {
     let has = |toolset| options.toolsets.contains(&toolset);
-    let mut all = vec![query::definition()];
+    let exports = !options.read_only || options.export_dir.is_some();
+    let mut all = vec![query::definition(exports)];
     if !options.read_only {
         all.push(execute::definition());
     }
@@ -111,7 +112,7 @@ pub(crate) fn definitions(options: &Options) -> Vec<Definition> {
     if !options.read_only {
         all.push(load::definition());
     }
-    if !options.read_only || options.export_dir.is_some() {
+    if exports {
         all.push(export::definition());
     }
     if !options.read_only {

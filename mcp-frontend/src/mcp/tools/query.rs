@@ -13,6 +13,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::arguments::{Seconds, seconds_schema};
 use super::{Definition, Hints};
+use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, Needs};
@@ -42,15 +43,26 @@ pub(crate) struct Arguments {
     timeout_s: Option<Seconds>,
 }
 
-pub(super) fn definition() -> Definition {
+/// What the tool does, with what can be done besides with a result that is cut.
+macro_rules! described {
+    ($besides:literal) => {
+        concat!(
+            "Run one SQL query (Hyper's dialect, like PostgreSQL's); it can change nothing. Unqualified tables are those of \
+             `database` (default: local); others are alias.public.table. `inputs` makes tables of files or inline data for \
+             this one query: {\"t\": {\"path\": \"/data/t.csv\"}} and SELECT ... FROM t. Answers the first rows; if \
+             `truncated`, pass only `cursor` for the next ones (kept 5 minutes, up to 16 MiB), or better aggregate",
+            $besides,
+            ". Numbers that JSON readers would round are strings."
+        )
+    };
+}
+
+/// `exports` says whether the server has the tool `export`.
+pub(super) fn definition(exports: bool) -> Definition {
     Definition {
         name: "query",
         title: "Query",
-        description: "Run one SQL query (Hyper's dialect, like PostgreSQL's); it can change nothing. Unqualified tables are \
-            those of `database` (default: local); others are alias.public.table. `inputs` makes tables of files or inline \
-            data for this one query: {\"t\": {\"path\": \"/data/t.csv\"}} and SELECT ... FROM t. Answers the first rows; if \
-            `truncated`, pass only `cursor` for the next ones (kept 5 minutes, up to 16 MiB), or better aggregate, or \
-            `export` all. Numbers that JSON readers would round are strings.",
+        description: if exports { described!(", or `export` all") } else { described!("") },
         hints: Hints::Reads,
         input: json!({
             "type": "object",
@@ -125,7 +137,7 @@ async fn next_page(state: &Arc<State>, cursor: &str, limits: Limits, call: &Call
     if let Some(next) = paged.next {
         answer.insert("cursor".to_owned(), next.into());
     }
-    if let Some(why) = paged.cut.and_then(End::warning) {
+    if let Some(why) = paged.cut.and_then(|end| end.warning(&state.offers)) {
         match answer.get_mut("warnings").and_then(Value::as_array_mut) {
             Some(warnings) => warnings.push(why.into()),
             None => drop(answer.insert("warnings".to_owned(), json!([why]))),
@@ -257,11 +269,8 @@ async fn fill(
     limits: Limits,
     call: &Call,
 ) -> Result<(Head, Page, Option<Vec<u8>>), Failure> {
-    let columns = rows.columns().ok_or_else(|| {
-        Failure::new(
-            "This statement returns no rows. Next: use `execute` for statements that change something.",
-        )
-    })?;
+    let columns =
+        rows.columns().ok_or_else(|| Failure::new("This statement returns no rows.").next(Advice::Change))?;
     let head = Head::of(columns).within(limits);
     let mut page = Page::of(&head, limits);
     let mut line = Vec::new();

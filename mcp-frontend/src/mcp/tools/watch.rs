@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Definition, Hints, arguments, load as loading, operations};
+use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::disk::shown;
@@ -67,10 +68,8 @@ pub(super) async fn run(
             let path = state.paths.to_read(&path).await?;
             let about = state.disk.about(&path).await.map_err(|fault| fault.failure("watched"))?;
             if !about.is_folder() {
-                return Err(Failure::new(format!(
-                    "{} is no folder. Next: give the folder, or `load` a file.",
-                    shown(&path)
-                )));
+                return Err(Failure::new(format!("{} is not a folder. Nothing was begun.", shown(&path)))
+                    .next(Advice::FolderOrLoad));
             }
             if table.is_empty() {
                 return Err(Failure::new("`table` is empty. Nothing was begun."));

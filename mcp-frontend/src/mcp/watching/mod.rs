@@ -225,7 +225,7 @@ impl Watch {
             let whole = match there {
                 Ok(there) => self.folder().saw(&there, Instant::now()),
                 Err(failure) => {
-                    self.say_trouble(Some(failure.text()));
+                    self.say_trouble(Some(&failure.say(&state.offers)));
                     continue;
                 }
             };
@@ -236,7 +236,7 @@ impl Watch {
                 }
                 if let Err(failure) = self.load(&state, &name).await {
                     // It is whole still, and tried again.
-                    self.say_trouble(Some(failure.text()));
+                    self.say_trouble(Some(&failure.say(&state.offers)));
                     pause = pause.max(5 * PERIOD);
                     break;
                 }
@@ -263,12 +263,12 @@ impl Watch {
         let standing = match call.bounded(None, work).await {
             Ok(rows) => Standing::Loaded(rows),
             Err(failure) if failure.session_lost || state.ending.is_cancelled() => {
-                Standing::Unknown(failure.text().to_owned())
+                Standing::Unknown(failure.say(&state.offers))
             }
-            Err(failure) => Standing::Failed(failure.text().to_owned()),
+            Err(failure) => Standing::Failed(failure.say(&state.offers)),
         };
         while let Err(failure) = records::put(state, &self.path, &self.target, name, &standing, &call).await {
-            self.say_trouble(Some(failure.text()));
+            self.say_trouble(Some(&failure.say(&state.offers)));
             tokio::select! {
                 () = state.ending.cancelled() => break,
                 () = sleep(PERIOD) => {}

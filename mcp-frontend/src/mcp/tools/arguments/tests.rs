@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::{Asked, Definition, definitions};
+use super::super::{Asked, Definition, definitions, take_background};
 use crate::args::mcp::{ContentKind, Toolset};
 use crate::mcp::state::Options;
 
@@ -27,10 +27,9 @@ fn tools() -> &'static [Definition] {
 fn understand(tool: &str, arguments: &Value) -> Result<Vec<String>, String> {
     let tools = tools();
     let definition = tools.iter().find(|definition| definition.name == tool).expect("there is one");
-    let arguments = arguments.as_object().expect("arguments are an object").clone();
-    Asked::of(definition, arguments)
-        .map(|(_, warnings)| warnings)
-        .map_err(|failure| failure.text().to_owned())
+    let mut arguments = arguments.as_object().expect("arguments are an object").clone();
+    take_background(tool, &mut arguments).map_err(|failure| failure.text())?;
+    Asked::of(definition, arguments).map(|(_, warnings)| warnings).map_err(|failure| failure.text())
 }
 
 #[track_caller]

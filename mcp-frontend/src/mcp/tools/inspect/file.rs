@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::listing::{COLUMNS_A_SCAN, Detail, MOST_BYTES, column, sample};
 use super::stats::stats;
+use crate::mcp::advice::{Advice, Offers};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::engine::{Lease, Needs, literal, quoted};
@@ -51,7 +52,7 @@ pub(super) async fn about(
     lease.soil();
     let is_database = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("hyper"));
     let mut about = if is_database {
-        database(&mut lease, path).await?
+        database(&mut lease, path, &state.offers).await?
     } else {
         data(state, &mut lease, path, detail, limit, call).await?
     };
@@ -148,7 +149,7 @@ async fn count(lease: &mut Lease, from: &str) -> Option<i64> {
 }
 
 /// The tables of a database file. It is let go of at once, for others may want to write to it.
-async fn database(lease: &mut Lease, path: &Path) -> Result<Value, Failure> {
+async fn database(lease: &mut Lease, path: &Path, offers: &Offers) -> Result<Value, Failure> {
     let file = path.to_str().ok_or_else(|| {
         Failure::new(format!("{} is not UTF-8, which Hyper needs. Rename it.", path.display()))
     })?;
@@ -170,6 +171,6 @@ async fn database(lease: &mut Lease, path: &Path) -> Result<Value, Failure> {
         "format": "hyper",
         "tables": tables,
         "tables_total": sizes.len(),
-        "next": "attach it with `database` to query it",
+        "next": Advice::QueryDatabaseFile.say(offers),
     }))
 }

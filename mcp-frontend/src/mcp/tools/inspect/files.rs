@@ -98,7 +98,7 @@ async fn inside(
     };
     match looked {
         Err(failure) if failure.session_lost => Err(failure),
-        Err(failure) => Ok(json!({"file": path_json(path), "error": failure.text()})),
+        Err(failure) => Ok(json!({"file": path_json(path), "error": failure.say(&state.offers)})),
         Ok(about) => Ok(about),
     }
 }

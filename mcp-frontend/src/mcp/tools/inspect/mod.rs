@@ -19,7 +19,7 @@ use crate::mcp::disk::blocking;
 use crate::mcp::failure::Failure;
 use crate::mcp::files::{FoundFiles, find_files};
 use crate::mcp::names::is_pattern;
-use crate::mcp::resources::GUIDE;
+use crate::mcp::resources::guide;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, TablePattern, all, find, near_tables, tables};
 use listing::{Asked, Detail, SAMPLED};
@@ -74,7 +74,8 @@ pub(super) async fn run(
     let Arguments { target, database, detail, limit, cursor } = arguments;
     if target.as_deref() == Some("hyper://sql") {
         // Models seldom read resources.
-        return Ok(Answer { text: Some(GUIDE.to_owned()), ..Answer::json(json!({"guide": GUIDE})) });
+        let guide = guide(&state.offers);
+        return Ok(Answer { text: Some(guide.clone()), ..Answer::json(json!({"guide": guide})) });
     }
     let found = match (&target, &database) {
         (None, None) if detail.is_none() && cursor.is_none() => {

@@ -30,7 +30,7 @@ pub(super) async fn overview(state: &Arc<State>, call: &Call) -> Answer {
     let mut databases = Vec::new();
     let sizes = sizes(state).await;
     for (database, size) in state.engine.databases.all().iter().zip(sizes) {
-        databases.push(database_json(database, size, seen));
+        databases.push(database_json(state, database, size, seen));
     }
     let options = &state.options;
     let allowed = state.paths.allowed();
@@ -75,7 +75,7 @@ fn engine(state: &State, look: &Look) -> Value {
         }
         Some(Err(failure)) => {
             engine["state"] = "unavailable".into();
-            engine["why"] = failure.text().into();
+            engine["why"] = failure.say(&state.offers).into();
         }
         None => {
             engine["state"] = "starting".into();
@@ -122,7 +122,7 @@ async fn sizes(state: &Arc<State>) -> Vec<Option<u64>> {
     sizes
 }
 
-fn database_json(database: &Database, size: Option<u64>, seen: &Seen) -> Value {
+fn database_json(state: &State, database: &Database, size: Option<u64>, seen: &Seen) -> Value {
     let mode = match database.mode {
         Mode::ReadOnly => "readonly",
         Mode::ReadWrite => "readwrite",
@@ -135,7 +135,7 @@ fn database_json(database: &Database, size: Option<u64>, seen: &Seen) -> Value {
             about["tables"] = tables.into();
             about["tables_total"] = sizes.len().into();
         }
-        Some(Err(failure)) => about["error"] = failure.text().into(),
+        Some(Err(failure)) => about["error"] = failure.say(&state.offers).into(),
         None => {}
     }
     about

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{LONGEST_VALUE, Name};
+use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, MEMORY, Outcome, Row, Statement, Written};
 use crate::mcp::call::Call;
@@ -51,9 +52,9 @@ impl<'a> Memory<'a> {
         let total: usize = entries.iter().map(|(_, value)| value.len()).sum();
         if total > LONGEST_VALUE {
             return Err(Failure::new(format!(
-                "The values have {total} bytes; at most {LONGEST_VALUE} are kept in one call. Nothing was set. Next: \
-                 split them, or `load` large data into a table."
-            )));
+                "The values have {total} bytes; at most {LONGEST_VALUE} are kept in one call. Nothing was set."
+            ))
+            .next(Advice::SplitOrLoad));
         }
         let asked = entries.len();
         let (statements, insert) = self.setting(store, entries, overwrite);
@@ -130,8 +131,7 @@ impl<'a> Memory<'a> {
                 answer["value"] = json!(beginning(&value, most));
                 answer["truncated"] = json!(true);
                 answer["bytes"] = json!(value.len());
-                answer["next"] =
-                    json!(format!("Pass a larger max_bytes (at most {}), or `export` it.", ANSWERED.1));
+                answer["next"] = Advice::LargerOrExport.say(&self.state.offers).into();
             }
             value => answer["value"] = json!(value),
         }

@@ -1,24 +1,36 @@
 //! What to do about what Hyper refuses, where its own words do not say it. Each was tried on the real hyperd; the tests do so
 //! again.
 
+use super::{Advice, Next};
+
 /// An error of Hyper, and the statement that it is about.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Refusal<'a> {
-    pub(super) sqlstate: &'a str,
-    pub(super) message: &'a str,
-    pub(super) sql: &'a str,
+pub(crate) struct Refusal<'a> {
+    pub(crate) sqlstate: &'a str,
+    pub(crate) message: &'a str,
+    pub(crate) sql: &'a str,
     /// Of what Hyper points at, in characters from 1.
-    pub(super) position: Option<usize>,
+    pub(crate) position: Option<usize>,
 }
 
 /// The next step; nothing where it depends on what there is, or goes without saying.
-pub(super) fn advice(refusal: Refusal<'_>) -> Option<&'static str> {
+pub(crate) fn advice(refusal: Refusal<'_>) -> Option<Next> {
     let Refusal { sqlstate, message, .. } = refusal;
     let says = |words: &str| message.contains(words);
     if ["could not grow file", "growing the database file", "No space left"].into_iter().any(says) {
-        return Some("The disk is full. Next: free space there, or write less.");
+        return Some("The disk is full. Next: free space there, or write less.".into());
     }
-    Some(match sqlstate {
+    let special = match sqlstate {
+        "25006" => Some(Advice::AttachForWriting),
+        "55000" if says("MERGE") => Some(Advice::MergeByUpdate),
+        "55000" if says("access mode") => Some(Advice::AttachInThatMode),
+        "55006" => Some(Advice::CloseOrCopy),
+        _ => None,
+    };
+    if let Some(special) = special {
+        return Some(special.into());
+    }
+    Some(Next::Text(match sqlstate {
         "0A000" => return unsupported(message),
         "22003" => {
             "Next: compute in a wider type: CAST one operand AS bigint, numeric(38,2) or double precision."
@@ -26,9 +38,6 @@ pub(super) fn advice(refusal: Refusal<'_>) -> Option<&'static str> {
         "22012" => "Next: divide by NULLIF(divisor, 0), which gives NULL.",
         "22P02" | "22007" => "Next: TRY_CAST(x AS type) gives NULL where a text is no such value.",
         "23502" => "Next: give every NOT NULL column a value.",
-        "25006" => {
-            "Next: the database is attached readonly; detach it and attach it with mode readwrite to change it."
-        }
         "25P02" => "Next: an earlier statement of the transaction failed; run it anew from BEGIN.",
         "40001" => "Next: another call changed the same rows; run it again.",
         "42501" => "Next: use a path inside the allowed folders; `inspect` names them.",
@@ -37,25 +46,19 @@ pub(super) fn advice(refusal: Refusal<'_>) -> Option<&'static str> {
         "42804" if says("cannot be used in a") => "Next: cast the column to text.",
         "42P07" => "Next: DROP TABLE it first, or choose another name.",
         "53S03" => "Next: aggregate or filter more; the statement needs more memory than it may have.",
-        "55000" if says("MERGE") => {
-            "Next: `load` has mode merge; or UPDATE ... FROM, then INSERT ... WHERE NOT EXISTS."
-        }
-        "55000" if says("access mode") => {
-            "Next: another client of the same hyperd has the file in the other mode; attach it in that mode."
-        }
-        "55006" => "Next: another program has the file open; close it there, or attach a copy.",
         "57014" => "The statement was canceled and had no effect.",
         "58P01" => "Next: give the absolute path of a file that exists.",
         _ => return None,
-    })
+    }))
 }
 
 /// `0A000`: what Hyper does not have.
-fn unsupported(message: &str) -> Option<&'static str> {
+fn unsupported(message: &str) -> Option<Next> {
     let has = |words: &str| message.contains(words);
-    Some(if has("multi-part") {
-        "Next: one statement a string; `execute` takes a list of them."
-    } else if has("Views") {
+    if has("multi-part") {
+        return Some(Advice::OneStatement.into());
+    }
+    Some(Next::Text(if has("Views") {
         "Next: CREATE TEMP TABLE ... AS or a WITH query; Hyper has no views."
     } else if has("Index") {
         "Next: leave indexes and keys out; Hyper scans fast without."
@@ -71,20 +74,35 @@ fn unsupported(message: &str) -> Option<&'static str> {
         JSON
     } else {
         "Next: Hyper does not have this; write it differently."
-    })
+    }))
 }
 
 const JSON: &str = "Next: column->>'key' gives a text, column->'key' json.";
 
 /// `42601`: syntax, and most of what is found before a statement runs.
-fn syntax(refusal: Refusal<'_>) -> Option<&'static str> {
+fn syntax(refusal: Refusal<'_>) -> Option<Next> {
     let Refusal { message, sql, position, .. } = refusal;
     let says = |words: &str| message.contains(words);
     let got = |word: &str| message.starts_with(&format!("syntax error: got {word}"));
     let before = position.map_or(sql, |position| characters(sql, position)).trim_end().to_lowercase();
     let first = sql.split_whitespace().next().unwrap_or_default().to_lowercase();
     let after = |words: &str| before.ends_with(words);
-    Some(if says("aggregates are not allowed here") {
+    let is_file = says("cannot have its schema inferred")
+        || says("is not a table function")
+        || got("<string constant>") && after("from");
+    let special = if is_file {
+        Some(Advice::FileAsInput)
+    } else if got("ON") && first == "insert" {
+        Some(Advice::MergeByInsert)
+    } else if got("TABLE") && after("replace") {
+        Some(Advice::Replace)
+    } else {
+        None
+    };
+    if let Some(special) = special {
+        return Some(special.into());
+    }
+    Some(Next::Text(if says("aggregates are not allowed here") {
         "Next: GROUP BY the columns that are not aggregated; conditions on aggregates belong into HAVING."
     } else if says("'LIKE' requires string") || says("requires string arguments") || says("requires a string")
     {
@@ -99,8 +117,6 @@ fn syntax(refusal: Refusal<'_>) -> Option<&'static str> {
         "Next: pass its value in `params`."
     } else if says("unknown parameter") || says("unexpected number of parameters") {
         "Next: parameters are $1, $2 ..., with their values in `params`."
-    } else if says("cannot have its schema inferred") || says("is not a table function") {
-        "Next: give the file as one of the `inputs` of `query`, or `load` it."
     } else if (says("unrecognized configuration parameter") && first == "show")
         || matches!(first.as_str(), "describe" | "desc" | "use" | "pragma")
     {
@@ -109,18 +125,12 @@ fn syntax(refusal: Refusal<'_>) -> Option<&'static str> {
         "Next: EXPLAIN alone; a plan with times is not to be had."
     } else if got("'['") || sql.contains('`') {
         "Next: double quotes around names, single quotes around texts."
-    } else if got("<string constant>") && after("from") {
-        "Next: give the file as one of the `inputs` of `query`; a name is in double quotes."
     } else if got("<integer constant>") && after("top") {
         "Next: LIMIT n at the end instead of TOP n."
     } else if got("','") && before.rsplit(' ').nth(1) == Some("limit") {
         "Next: LIMIT n OFFSET m."
     } else if got("<integer constant>") && after("interval") {
         "Next: INTERVAL '1 day'."
-    } else if got("ON") && first == "insert" {
-        "Next: `load` has mode merge; or INSERT ... SELECT ... WHERE NOT EXISTS."
-    } else if got("TABLE") && after("replace") {
-        "Next: DROP TABLE IF EXISTS first, or `load` with mode replace."
     } else if got("<identifier>") && sql.to_lowercase().contains("qualify") {
         "Next: filter a window function in an outer query: SELECT * FROM (SELECT ..., row_number() OVER (...) AS n ...) q WHERE n = 1."
     } else if says("got invalid token") {
@@ -129,15 +139,15 @@ fn syntax(refusal: Refusal<'_>) -> Option<&'static str> {
         "Next: a reserved word needs double quotes to be a name."
     } else {
         return None;
-    })
+    }))
 }
 
 const INSPECT: &str = "Next: `inspect` shows databases, tables and columns.";
 
 /// `42704`
-fn unknown_type(message: &str) -> Option<&'static str> {
+fn unknown_type(message: &str) -> Option<Next> {
     let name = message.split('"').nth(1)?.to_lowercase();
-    Some(match name.as_str() {
+    Some(Next::Text(match name.as_str() {
         "double" | "float64" => "Next: the type is called double precision.",
         "string" | "nvarchar" | "clob" => "Next: the type is called text.",
         "number" | "money" => "Next: the type is called numeric(p,s).",
@@ -151,11 +161,11 @@ fn unknown_type(message: &str) -> Option<&'static str> {
         _ => {
             "Next: types are boolean, smallint, integer, bigint, numeric(p,s), real, double precision, text, date, time, timestamp, timestamptz, interval, bytea, json, uuid, geography."
         }
-    })
+    }))
 }
 
 /// What Hyper calls a function that others have under this name.
-pub(super) fn function(name: &str) -> Option<&'static str> {
+pub(crate) fn function(name: &str) -> Option<&'static str> {
     Some(match name.to_lowercase().as_str() {
         "isnull" => "coalesce(x, y), or x IS NULL",
         "len" | "char_len" => "length(x)",
