@@ -22,7 +22,9 @@ const MOST_UNWRITTEN: usize = 64;
 const MOST_UNWRITTEN_BYTES: usize = 4 << 20;
 /// How many requests that are no light ones are in progress at once, up to their answers having been written.
 const MOST_HEAVY: usize = 128;
-/// How many bytes of such requests.
+/// How many light requests are in progress at once.
+const MOST_LIGHT: usize = 256;
+/// How many bytes of heavy requests.
 const MOST_HEAVY_BYTES: usize = 64 << 20;
 
 /// JSON-RPC's "Invalid Request".
@@ -62,6 +64,12 @@ struct Waiting {
     number: u64,
     item: Item,
     bytes: usize,
+}
+
+impl Waiting {
+    fn is_request(&self) -> bool {
+        matches!(&self.item, Item::Message(message) if matches!(**message, ClientJsonRpcMessage::Request(_)))
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -156,8 +164,16 @@ impl Traffic {
         }
         let is_full = self.heavy_in_progress >= MOST_HEAVY || self.heavy_bytes >= MOST_HEAVY_BYTES;
         let next = |queue: &VecDeque<Waiting>| queue.front().map_or(u64::MAX, |waiting| waiting.number);
-        let is_light = is_full || next(&self.light) < next(&self.heavy);
-        let waiting = if is_light { self.light.pop_front() } else { self.heavy.pop_front() }?;
+        let is_crowded = self.in_progress.len() - self.heavy_in_progress >= MOST_LIGHT;
+        let is_light = is_full || is_crowded || next(&self.light) < next(&self.heavy);
+        // Whatever is crowded, a cancel gets through.
+        let at =
+            if is_crowded { self.light.iter().position(|waiting| !waiting.is_request()) } else { Some(0) };
+        let (waiting, is_light) = match at.filter(|_| is_light).and_then(|at| self.light.remove(at)) {
+            Some(waiting) => (waiting, true),
+            None if is_full => return None,
+            None => (self.heavy.pop_front()?, false),
+        };
         self.waiting_bytes -= waiting.bytes;
         Some(self.begin(waiting, is_light))
     }
@@ -230,5 +246,77 @@ impl Drop for Writing {
         }
         drop(traffic);
         self.exchange.to_take.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use serde_json::{Value, json};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    fn add(exchange: &Exchange, message: Value) {
+        let message = serde_json::from_value(message).unwrap();
+        exchange.add(Item::Message(Box::new(message)), 100);
+    }
+
+    fn call(exchange: &Exchange, id: usize, tool: &str) {
+        let params = json!({"name": tool, "arguments": {}});
+        add(exchange, json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}));
+    }
+
+    /// The ids of what can be taken up now; null for what has none.
+    async fn taken(exchange: &Exchange) -> Vec<Value> {
+        let mut ids = Vec::new();
+        while let Ok(Some(item)) = timeout(Duration::from_millis(1), exchange.take()).await {
+            let Item::Message(message) = item else { panic!("nothing is refused") };
+            ids.push(serde_json::to_value(&*message).unwrap()["id"].take());
+        }
+        ids
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_in_progress_have_a_limit_which_light_ones_and_cancels_pass() {
+        let exchange = Arc::new(Exchange::default());
+        (0..200).for_each(|id| call(&exchange, id, "query"));
+        (200..500).for_each(|id| call(&exchange, id, "job"));
+        let cancel =
+            |id| json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}});
+        add(&exchange, cancel(0));
+        add(&exchange, cancel(199));
+
+        let first = taken(&exchange).await;
+
+        assert_eq!(
+            first.len(),
+            MOST_HEAVY + MOST_LIGHT + 2 + 1,
+            "one is canceled, and gives its place to another"
+        );
+        let left: Vec<_> = (MOST_HEAVY + 1..199).chain(200 + MOST_LIGHT..500).collect();
+        assert!(left.iter().all(|id| !first.contains(&json!(id))), "{first:?}");
+        // An answer that is written makes room for the next of its kind; one that is not yet keeps its place.
+        let writing = exchange.begin_writing(Some(RequestId::Number(1)), 10);
+        assert_eq!(taken(&exchange).await, [] as [Value; 0]);
+        drop(writing);
+        assert_eq!(taken(&exchange).await, [json!(MOST_HEAVY + 1)]);
+        drop(exchange.begin_writing(Some(RequestId::Number(200)), 10));
+        assert_eq!(taken(&exchange).await, [json!(200 + MOST_LIGHT)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_taken_up_while_too_much_is_unwritten() {
+        for (count, bytes) in [(MOST_UNWRITTEN, 1), (1, MOST_UNWRITTEN_BYTES)] {
+            let exchange = Arc::new(Exchange::default());
+            call(&exchange, 1, "job");
+            let writing: Vec<_> = (0..count).map(|_| exchange.begin_writing(None, bytes)).collect();
+
+            assert_eq!(taken(&exchange).await, [] as [Value; 0]);
+            drop(writing);
+            assert_eq!(taken(&exchange).await, [json!(1)]);
+        }
     }
 }
