@@ -23,13 +23,15 @@
 //! 4. **Wait** for the socket and the deadline, whichever is first, and call [`Session::handle_timeout`] *also when
 //!    something came*: a server that never pauses has to keep to deadlines too. Calling it early changes nothing.
 //! 5. **Deliver cancels** over a second connection: send [`InitialMessage::CancelRequest`], read to the end of the file,
-//!    at most [`CANCEL_TIMEOUT`] for all of it; then [`Session::cancel_delivered`], whatever came of it. The session
+//!    at most [`CANCEL_TIMEOUT`] for all of it; then say by [`Session::cancel_ended`] what came of it. What matters is
+//!    whether it may still arrive: [`CancelDelivery::Unknown`] ends the session behind the open request. The session
 //!    bounds the wait for its effect.
 //! 6. **Before a request**, [`Session::abandon`] the one that somebody dropped, go on until the session is idle (it
 //!    becomes so without an event), and read once without waiting: what the server said since, such as goodbye, is
 //!    known before the statement is sent, and then it is certain that it never ran. Take the events that are here
 //!    already before that: what was read is told before the end of the file.
-//! 7. **Rows** come while there is demand ([`Session::demand`]), and borrow the input buffer until the next event.
+//! 7. **Rows** come while there is demand ([`Session::demand`]), and borrow the input buffer until the next event. A
+//!    driver that does not read its clock for every row does so when [`Session::wants_time`]: rows end at the deadline.
 //! 8. **At the end**, [`Session::terminate`] if it is idle, and write as much as that takes no waiting.
 //!
 //! # All of it
@@ -44,7 +46,7 @@
 //! use hyperwire_core::buffer::{InBuf, OutBuf};
 //! use hyperwire_core::row::Row;
 //! use hyperwire_core::session::{
-//!     Config, Event, Fault, LinkLoss, RequestId, RequestOptions, Session, StatementError,
+//!     CancelDelivery, Config, Event, Fault, LinkLoss, RequestId, RequestOptions, Session, StatementError,
 //! };
 //! use hyperwire_core::time::Instant;
 //! use hyperwire_core::wire::CancelKey;
@@ -75,8 +77,7 @@
 //!             let now = self.now();
 //!             match self.session.poll(&mut self.input, &mut self.out, now)? {
 //!                 Some(Event::SendCancel(key)) => {
-//!                     deliver(key);
-//!                     self.session.cancel_delivered(&mut self.out);
+//!                     self.session.cancel_ended(deliver(key), &mut self.out);
 //!                 }
 //!                 Some(Event::Notice(_) | Event::Pulse) => {}
 //!                 event => return Ok(event),
@@ -176,7 +177,7 @@
 //!     }
 //! }
 //! # // 5: the connection of this example is played from memory, and is never asked to cancel.
-//! # fn deliver(_: CancelKey) { unreachable!() }
+//! # fn deliver(_: CancelKey) -> CancelDelivery { unreachable!() }
 //! # fn wait_for<T>(_: &T, _: bool, _: bool, _: Option<Clock>) {}
 //! # struct Played(Vec<u8>, usize, std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
 //! # impl Read for Played {
@@ -221,11 +222,13 @@
 //! [`OutBuf`]: crate::buffer::OutBuf
 //! [`Session`]: crate::session::Session
 //! [`Session::handle_timeout`]: crate::session::Session::handle_timeout
-//! [`Session::cancel_delivered`]: crate::session::Session::cancel_delivered
+//! [`Session::cancel_ended`]: crate::session::Session::cancel_ended
+//! [`CancelDelivery::Unknown`]: crate::session::CancelDelivery::Unknown
 //! [`Session::terminate`]: crate::session::Session::terminate
 //! [`Instant::EPOCH`]: crate::time::Instant::EPOCH
 //! [`Session::abandon`]: crate::session::Session::abandon
 //! [`Session::demand`]: crate::session::Session::demand
+//! [`Session::wants_time`]: crate::session::Session::wants_time
 //! [`RequestId`]: crate::session::RequestId
 //! [`Config::startup_timeout`]: crate::session::Config::startup_timeout
 //! [`Event::SendCancel`]: crate::session::Event::SendCancel

@@ -5,7 +5,7 @@ mod server;
 use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::row::Parameters;
 use hyperwire_core::session::{
-    Config, Event, Fault, RequestId, RequestOptions, Session, StatementError, Timer,
+    CancelDelivery, Config, Event, Fault, RequestId, RequestOptions, Session, StatementError, Timer,
 };
 use hyperwire_core::time::{Duration, Instant};
 use hyperwire_core::wire::{
@@ -89,7 +89,7 @@ fn a_canceled_statement_fails_and_the_session_goes_on() {
     world.session.cancel(id, world.now);
 
     assert_eq!(world.events(), [Event::SendCancel(KEY)]);
-    world.session.cancel_delivered(&mut world.out);
+    world.session.cancel_ended(CancelDelivery::Delivered, &mut world.out);
     let told = world.fails_with("57014");
     assert!(matches!(&told[..], [Event::Failed { error: StatementError::Server(_), .. }]), "{told:?}");
     assert_eq!(world.ready_for_query(), [Event::Finished { id, transaction: TransactionStatus::Idle }]);
@@ -107,7 +107,7 @@ fn nothing_is_sent_while_a_cancel_could_still_hit_it() {
     world.ready_for_query();
 
     assert_eq!(world.sent(), b"", "the CancelRequest is on its way and would hit the second statement");
-    world.session.cancel_delivered(&mut world.out);
+    world.session.cancel_ended(CancelDelivery::Delivered, &mut world.out);
 
     assert_eq!(world.sent(), b"Q\0\0\0\x0dSELECT 1\0");
 }
@@ -234,7 +234,7 @@ fn the_closing_of_a_dropped_prepare_is_not_canceled_and_yet_bounded() {
     let id = world.session.prepare("SELECT 1", &[], RequestOptions::default(), &mut world.out).unwrap();
     world.session.abandon(id, world.now, &mut world.out);
     assert_eq!(world.sleep_until(Timer::Abandon), [Event::SendCancel(KEY)], "the prepare is slow");
-    world.session.cancel_delivered(&mut world.out);
+    world.session.cancel_ended(CancelDelivery::Delivered, &mut world.out);
     world.receive(BackendMessage::ParseComplete);
     world.receive(BackendMessage::ParameterDescription(ParameterTypes::from_be_bytes(&[])));
     world.receive(BackendMessage::NoData);
@@ -254,7 +254,7 @@ fn a_dropped_result_that_keeps_the_server_busy_is_canceled() {
     world.session.abandon(id, world.now, &mut world.out);
 
     assert_eq!(world.sleep_until(Timer::Abandon), [Event::SendCancel(KEY)]);
-    world.session.cancel_delivered(&mut world.out);
+    world.session.cancel_ended(CancelDelivery::Delivered, &mut world.out);
     assert_eq!(world.fails_with("57014"), []);
     assert_eq!(world.ready_for_query(), []);
     assert!(world.session.is_idle());
@@ -380,4 +380,210 @@ fn reading_goes_on_without_demand_until_a_row_is_at_hand() {
 
     assert_eq!((rows, held_back), (2, vec![1]), "one row was asked for twice");
     assert!(world.session.is_idle());
+}
+
+/// A session whose statement was canceled, with a second one behind it.
+fn canceled_with_one_behind(world: &mut World) -> RequestId {
+    let first = world.query(RequestOptions::default());
+    world.session.cancel(first, world.now);
+    world.query(RequestOptions::default());
+    assert_eq!(world.events(), [Event::SendCancel(KEY)]);
+    world.sent();
+    first
+}
+
+#[test]
+fn a_cancel_that_may_arrive_late_ends_the_session_behind_what_runs() {
+    let mut world = World::ready();
+    let first = canceled_with_one_behind(&mut world);
+
+    world.session.cancel_ended(CancelDelivery::Unknown, &mut world.out);
+    assert_eq!(world.session.fault(), None, "the first statement is still answered");
+    world.receive(BackendMessage::CommandComplete("INSERT 0 1"));
+    world.input.extend(b"Z\0\0\0\x05I");
+    let told = world.session.poll(&mut world.input, &mut world.out, world.now);
+
+    assert_eq!(told, Ok(Some(Event::Finished { id: first, transaction: TransactionStatus::Idle })));
+    assert_eq!(world.sent(), b"", "the second statement would be hit");
+    let ended = world.session.poll(&mut world.input, &mut world.out, world.now);
+    assert_eq!(ended, Err(Fault::CancelUnsettled));
+    assert!(
+        !world.session.is_idle()
+            && world.session.query("", RequestOptions::default(), &mut world.out).is_err()
+    );
+}
+
+#[test]
+fn a_cancel_that_may_arrive_late_ends_a_session_that_waits_for_it_at_once() {
+    let mut world = World::ready();
+    canceled_with_one_behind(&mut world);
+    world.receive(BackendMessage::CommandComplete("INSERT 0 1"));
+    world.ready_for_query();
+
+    world.session.cancel_ended(CancelDelivery::Unknown, &mut world.out);
+
+    assert_eq!(world.session.fault(), Some(&Fault::CancelUnsettled));
+    assert_eq!(world.sent(), b"");
+}
+
+#[test]
+fn a_cancel_that_was_not_sent_or_is_known_to_be_delivered_burns_nothing() {
+    for delivery in [CancelDelivery::NotSent, CancelDelivery::Delivered] {
+        let mut world = World::ready();
+        canceled_with_one_behind(&mut world);
+        world.receive(BackendMessage::CommandComplete("INSERT 0 1"));
+        world.ready_for_query();
+
+        world.session.cancel_ended(delivery, &mut world.out);
+
+        assert_eq!(world.sent(), b"Q\0\0\0\x0dSELECT 1\0");
+    }
+}
+
+#[test]
+fn a_key_that_somebody_else_burnt_ends_an_idle_session() {
+    let mut world = World::ready();
+
+    world.session.burn_cancel_key();
+
+    assert_eq!(world.session.fault(), Some(&Fault::CancelUnsettled));
+}
+
+/// Rows and nothing between them.
+fn only_rows(rows: usize) -> Vec<u8> {
+    let answer = server::Answer::undisturbed(1, rows);
+    server::transcript(&[(server::Request::Query, answer)])[server::transcript(&[]).len()..].to_vec()
+}
+
+/// A statement with a deadline in one second, of which this many rows have arrived and none was wanted.
+fn rows_with_a_deadline(world: &mut World, rows: usize) -> RequestId {
+    let id = world.query(in_one_second());
+    world.sent();
+    world.input.extend(&only_rows(rows));
+    assert!(matches!(world.events().last(), Some(Event::Columns { .. })));
+    id
+}
+
+fn is_overdue(event: &Event) -> bool {
+    matches!(event, Event::Failed { error: StatementError::DeadlineExceeded, .. })
+}
+
+#[test]
+fn rows_that_are_left_at_the_deadline_are_thrown_away() {
+    let mut world = World::ready();
+    let id = rows_with_a_deadline(&mut world, 9);
+    world.session.demand(id, 4);
+    assert_eq!(world.events().len(), 4);
+
+    let told = world.sleep_until(Timer::Statement);
+
+    let finished = Event::Finished { id, transaction: TransactionStatus::Idle };
+    assert_eq!(told[0], Event::SendCancel(KEY));
+    assert!(is_overdue(&told[1]) && told[2..] == [finished], "{told:?}");
+    world.session.cancel_ended(CancelDelivery::Delivered, &mut world.out);
+    assert!(world.session.is_idle());
+}
+
+#[test]
+fn a_row_is_not_handed_out_at_its_deadline_by_a_driver_that_was_not_woken() {
+    let mut world = World::ready();
+    let id = rows_with_a_deadline(&mut world, 9);
+    world.session.demand(id, u64::MAX);
+    assert!(matches!(
+        world.session.poll(&mut world.input, &mut world.out, world.now),
+        Ok(Some(Event::Row(_)))
+    ));
+
+    world.now = Instant::EPOCH + Duration::from_secs(1);
+    let told = world.events();
+
+    assert!(!told.iter().any(|event| matches!(event, Event::Row(_))), "{told:?}");
+    assert_eq!(told.iter().filter(|event| is_overdue(event)).count(), 1, "{told:?}");
+}
+
+#[test]
+fn a_row_that_was_announced_may_be_looked_at_when_its_deadline_passes() {
+    let mut world = World::ready();
+    let id = rows_with_a_deadline(&mut world, 2);
+    world.session.demand(id, 1);
+    assert!(matches!(
+        world.session.poll(&mut world.input, &mut world.out, world.now),
+        Ok(Some(Event::Row(_)))
+    ));
+
+    world.session.handle_timeout(Instant::EPOCH + Duration::from_secs(1));
+
+    assert!(world.session.row(&world.input).is_some());
+}
+
+#[test]
+fn a_fast_reader_looks_at_the_clock_once_for_many_rows_and_a_slow_one_for_each() {
+    for (pause, looks) in [(0, 10..20), (2, 300..301)] {
+        let mut world = World::ready();
+        let id = rows_with_a_deadline(&mut world, 300);
+        world.session.demand(id, u64::MAX);
+        let (mut rows, mut looked) = (0, 0);
+
+        while rows < 300 {
+            if world.session.next_row(&mut world.input) {
+                rows += 1;
+            } else {
+                assert!(world.session.wants_time(), "{rows} rows");
+                looked += 1;
+                world.now += Duration::from_micros(400 * pause);
+                let told = world.session.poll(&mut world.input, &mut world.out, world.now);
+                assert!(matches!(told, Ok(Some(Event::Row(_)))), "{told:?}");
+                rows += 1;
+            }
+            world.now += Duration::from_micros(400 * pause);
+        }
+
+        assert!(looks.contains(&looked), "{looked} looks at a pause of {pause}");
+    }
+}
+
+#[test]
+fn without_a_deadline_no_row_waits_for_the_clock() {
+    let mut world = World::ready();
+    let id = world.query(RequestOptions::default());
+    world.input.extend(&only_rows(1000));
+    world.events();
+    world.session.demand(id, u64::MAX);
+    world.session.demand(id, u64::MAX);
+
+    let mut rows = 0;
+    world.session.each_row(&mut world.input, |_| Ok::<_, ()>(rows += 1)).unwrap();
+
+    assert_eq!(rows, 1000);
+}
+
+/// It was busy elsewhere; what the server answered meanwhile it has not read.
+#[test]
+fn a_driver_that_comes_late_does_not_give_up_a_server_that_it_has_not_heard() {
+    let mut world = World::ready();
+    let id = world.query(in_one_second());
+    world.sleep_until(Timer::Statement);
+    world.session.cancel_ended(CancelDelivery::Delivered, &mut world.out);
+
+    world.now = Instant::EPOCH + Duration::from_secs(60);
+    world.session.handle_timeout(world.now);
+    assert_eq!(world.session.fault(), None);
+    let (again, timer) = world.session.deadline().expect("it is bounded all the same");
+    assert!(timer == Timer::CancelGrace && again > world.now && again < world.now + Duration::from_secs(1));
+
+    assert!(is_overdue(&world.fails_with("57014")[0]));
+    assert_eq!(world.ready_for_query(), [Event::Finished { id, transaction: TransactionStatus::Idle }]);
+}
+
+#[test]
+fn a_driver_that_comes_late_gives_up_a_server_that_is_still_silent() {
+    let mut world = World::ready();
+    world.query(in_one_second());
+    world.sleep_until(Timer::Statement);
+    world.session.handle_timeout(Instant::EPOCH + Duration::from_secs(60));
+
+    let (again, _) = world.session.deadline().expect("it is bounded");
+    world.session.handle_timeout(again);
+
+    assert_eq!(world.session.fault(), Some(&Fault::Deadline(Timer::CancelGrace)));
 }

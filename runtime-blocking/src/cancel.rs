@@ -1,79 +1,53 @@
 //! Ending a statement from anywhere.
 
-use std::io::{self, Read, Write};
-use std::time::Instant;
+use std::task::Poll;
 
-use hyperwire_core::buffer::OutBuf;
-use hyperwire_core::session::CANCEL_TIMEOUT;
-use hyperwire_core::wire::{CancelKey, InitialMessage};
-use socket2::Socket;
-
-use crate::carrier::Ready;
-use crate::config::Config;
+use crate::carrier::{CancelOutcome, CancelTarget, Delivery};
 use crate::error::Error;
 use crate::socket;
+use crate::stream::Stream;
 use crate::wait::wait;
 
 /// Asks the server to end whatever statement of one client runs. Any thread may use it, as often as it likes.
 ///
 /// The statement then fails with SQLSTATE 57014, usually within 25 ms, and the client goes on. Without a running
-/// statement nothing happens.
+/// statement nothing happens: the client sends its next one only once the request has been taken. The request travels
+/// encrypted if the client's connection is.
 #[derive(Clone, Debug)]
-pub struct CancelHandle {
-    config: Config,
-    key: CancelKey,
-}
+pub struct CancelHandle(CancelTarget);
 
 impl CancelHandle {
-    pub(crate) fn new(config: &Config, key: CancelKey) -> Self {
-        Self { config: config.clone(), key }
+    pub(crate) fn new(target: CancelTarget) -> Self {
+        Self(target)
     }
 
     /// Sends the request over a connection of its own and waits until the server has taken it, at most
-    /// [`CANCEL_TIMEOUT`].
+    /// [`CANCEL_TIMEOUT`](hyperwire_core::session::CANCEL_TIMEOUT).
     ///
     /// # Errors
-    /// The server cannot be reached or did not take the request in time.
+    /// The server cannot be reached or did not take the request in time. If it may still take it later, it could cancel
+    /// any statement, so the client's session ends behind the one that runs: its next call fails.
     pub fn cancel(&self) -> Result<(), Error> {
-        let endpoint = &self.config.endpoint;
-        self.deliver().map_err(|source| Error::Connect { endpoint: endpoint.clone(), source })
-    }
-
-    fn deliver(&self) -> io::Result<()> {
-        let deadline = Instant::now() + CANCEL_TIMEOUT;
-        let (mut socket, _) = socket::connect(&self.config.endpoint, &self.config.link, deadline)?;
-        let mut out = OutBuf::new();
-        out.push(&InitialMessage::CancelRequest(self.key));
-        while !out.is_empty() {
-            match socket.write(out.unsent()) {
-                Ok(count) => out.sent(count),
-                Err(error) => until(&socket, WRITABLE, deadline, error)?,
-            }
-        }
-        // The server closes without a word once it has acted.
-        let mut answer = [0; 16];
-        loop {
-            match socket.read(&mut answer) {
-                Ok(0) => return Ok(()),
-                Ok(_) if Instant::now() < deadline => {}
-                Ok(_) => return Err(io::ErrorKind::TimedOut.into()),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
-                Err(error) => until(&socket, READABLE, deadline, error)?,
-            }
-        }
+        let outcome = deliver(&self.0, self.0.deliver_from_outside());
+        outcome.result.map_err(|source| Error::Connect { endpoint: self.0.config().endpoint.clone(), source })
     }
 }
 
-const READABLE: Ready = Ready { readable: true, writable: false };
-const WRITABLE: Ready = Ready { readable: false, writable: true };
-
-fn until(socket: &Socket, wanted: Ready, deadline: Instant, error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::Interrupted => Ok(()),
-        io::ErrorKind::WouldBlock if Instant::now() < deadline => {
-            wait(socket, wanted, Some(deadline)).map(drop)
+/// Waits until it is known what became of it.
+pub(crate) fn deliver(target: &CancelTarget, mut delivery: Delivery<Stream>) -> CancelOutcome {
+    let config = target.config();
+    match socket::connect(&config.endpoint, &config.link, delivery.deadline()) {
+        Ok((socket, _)) => delivery.connected(Stream(socket)),
+        Err(error) => return delivery.fail(error),
+    }
+    loop {
+        if let Poll::Ready(outcome) = delivery.poll() {
+            return outcome;
         }
-        io::ErrorKind::WouldBlock => Err(io::ErrorKind::TimedOut.into()),
-        _ => Err(error),
+        let (wanted, deadline) = (delivery.wanted(), delivery.deadline());
+        let waited = delivery.transport().and_then(|stream| wait(&stream.0, wanted, Some(deadline)));
+        if let Err(error) = waited {
+            return delivery.fail(error);
+        }
     }
 }

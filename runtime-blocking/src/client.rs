@@ -203,7 +203,8 @@ impl Client {
     /// The server could not write the database, or the connection was lost before it said that it had: then the file
     /// may lack what was committed.
     pub fn close(mut self) -> Result<(), Error> {
-        self.roll_back_orphan();
+        // If that fails the session is over, and the next step says why.
+        let _ = self.roll_back();
         let detached = match self.connection.carrier.config().session.detach() {
             Some(sql) => self
                 .connection
@@ -217,19 +218,24 @@ impl Client {
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
-        let answer = self.connection.ready()?.begin()?;
-        self.finish(answer).map(drop)
+        let mut answer = self.connection.ready()?.begin()?;
+        self.connection.until(|carrier| answer.poll_begun(carrier))
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), Error> {
-        let mut answer = self.connection.ready()?.query("COMMIT")?;
-        self.connection.until(|carrier| answer.poll_committed(carrier))
+        let mut answer = self.connection.ready()?.commit()?;
+        let outcome = self.connection.until(|carrier| answer.poll_committed(carrier));
+        if outcome.is_err() {
+            // What is left of it is gone before anybody is told; if that fails, every later call does.
+            let _ = self.connection.ready();
+        }
+        outcome
     }
 
     /// If it fails, the session is over, and so every later call fails.
-    pub(crate) fn roll_back_orphan(&mut self) {
+    pub(crate) fn roll_back(&mut self) -> Result<(), Error> {
         self.connection.carrier.orphan_transaction();
-        let _ = self.connection.ready();
+        self.connection.ready().map(drop)
     }
 
     fn finish(&mut self, mut answer: Answer) -> Result<u64, Error> {

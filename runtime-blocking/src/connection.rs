@@ -3,34 +3,33 @@
 use std::task::Poll;
 use std::time::{Duration, Instant as Clock};
 
-use socket2::Socket;
-
-use crate::cancel::CancelHandle;
+use crate::cancel::{CancelHandle, deliver};
 use crate::carrier::Carrier;
 use crate::config::Config;
 use crate::error::Error;
 use crate::socket;
+use crate::stream::Stream;
 use crate::wait::wait;
 
 /// A session and what waits for it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    pub(crate) carrier: Carrier<Socket>,
+    pub(crate) carrier: Carrier<Stream>,
 }
 
 impl Connection {
     pub(crate) fn open(config: Config) -> Result<Self, Error> {
         let epoch = Clock::now();
-        let deadline = Carrier::<Socket>::connect_deadline(&config, epoch);
+        let deadline = Carrier::<Stream>::connect_deadline(&config, epoch);
         let (socket, link) = socket::connect(&config.endpoint, &config.link, deadline)
             .map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
-        let mut connection = Self { carrier: Carrier::start(config, socket, link, epoch)? };
+        let mut connection = Self { carrier: Carrier::start(config, Stream(socket), link, epoch)? };
         connection.until(Carrier::poll_started)?;
         Ok(connection)
     }
 
     /// Waits until a request can be sent.
-    pub(crate) fn ready(&mut self) -> Result<&mut Carrier<Socket>, Error> {
+    pub(crate) fn ready(&mut self) -> Result<&mut Carrier<Stream>, Error> {
         self.until(Carrier::poll_ready)?;
         Ok(&mut self.carrier)
     }
@@ -39,7 +38,7 @@ impl Connection {
     #[inline]
     pub(crate) fn until<R>(
         &mut self,
-        mut step: impl FnMut(&mut Carrier<Socket>) -> Poll<Result<R, Error>>,
+        mut step: impl FnMut(&mut Carrier<Stream>) -> Poll<Result<R, Error>>,
     ) -> Result<R, Error> {
         loop {
             if let Poll::Ready(outcome) = step(&mut self.carrier) {
@@ -61,12 +60,13 @@ impl Connection {
 
     /// Sends what is to be sent and waits for what the session wants. Reading never waits for writing.
     fn wait(&mut self) -> Result<(), Error> {
-        if self.carrier.take_cancel().is_some() {
-            if let Some(handle) = self.cancel_handle() {
-                // The session bounds the wait for its effect, whatever comes of it.
-                let _ = handle.cancel();
-            }
-            self.carrier.cancel_delivered();
+        if let Some(target) = self.carrier.take_cancel() {
+            // The session bounds the wait for its effect, whatever comes of it.
+            self.carrier.cancel_ended(deliver(&target, target.deliver()).delivery);
+        }
+        if let Some(cancels) = self.carrier.awaited_cancels() {
+            cancels.wait();
+            return Ok(());
         }
         let wrote = self.carrier.try_write()?;
         let wants = self.carrier.wants();
@@ -79,7 +79,7 @@ impl Connection {
         if wants.at_once {
             return self.carrier.carry(wants.ready);
         }
-        let ready = self.carrier.transport().and_then(|socket| wait(socket, wants.ready, wants.deadline));
+        let ready = self.carrier.transport().and_then(|stream| wait(&stream.0, wants.ready, wants.deadline));
         match ready {
             Ok(ready) => self.carrier.carry(ready),
             Err(error) => Err(self.carrier.link_lost(error)),
@@ -87,6 +87,6 @@ impl Connection {
     }
 
     pub(crate) fn cancel_handle(&self) -> Option<CancelHandle> {
-        Some(CancelHandle::new(self.carrier.config(), self.carrier.session().cancel_key()?))
+        self.carrier.cancel_target().map(CancelHandle::new)
     }
 }

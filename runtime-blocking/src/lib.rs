@@ -42,6 +42,7 @@ mod rows;
 pub mod shared;
 pub mod socket;
 mod statement;
+mod stream;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transaction;

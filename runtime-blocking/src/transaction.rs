@@ -24,8 +24,9 @@ impl<'c> Transaction<'c> {
     /// Makes the changes visible to others.
     ///
     /// # Errors
-    /// The transaction failed before ([`Error::Statement`] with SQLSTATE 25P02: it was rolled back), or the connection
-    /// is lost: then it is unknown whether the commit happened.
+    /// [`Error::RolledBack`] if a statement of it had failed; [`Error::Statement`] if the server refuses the commit. Nothing
+    /// of it was kept then, and no transaction is open any more. If the connection is lost, it is unknown whether the
+    /// commit happened, and the error says so.
     pub fn commit(mut self) -> Result<(), Error> {
         self.open = false;
         self.client.commit()
@@ -34,10 +35,10 @@ impl<'c> Transaction<'c> {
     /// Undoes the changes.
     ///
     /// # Errors
-    /// The connection is lost; the server rolls back by itself then.
+    /// The connection is lost, or the server refuses, which ends the session; it rolls back by itself then.
     pub fn rollback(mut self) -> Result<(), Error> {
         self.open = false;
-        self.client.execute("ROLLBACK").map(drop)
+        self.client.roll_back()
     }
 }
 
@@ -57,7 +58,8 @@ impl DerefMut for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.open {
-            self.client.roll_back_orphan();
+            // If that fails, every later call does.
+            let _ = self.client.roll_back();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 
 use hyperwire_blocking::carrier;
+use hyperwire_blocking::socket::send;
 use mio::event::Source;
 use mio::net::TcpStream;
 #[cfg(unix)]
@@ -60,9 +61,9 @@ impl Read for Transport {
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         uninterrupted(|| match self {
-            Self::Tcp(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.try_io(|| send(SockRef::from(&*stream), bytes)),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.try_io(|| send(SockRef::from(&*stream), bytes)),
         })
     }
 

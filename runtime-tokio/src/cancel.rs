@@ -1,16 +1,12 @@
 //! Ending a statement from another task.
 
-use std::future::poll_fn;
-use std::io::{self, Read, Write};
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::task::Poll;
-use std::time::Instant;
 
-use hyperwire_blocking::carrier::{Ready, Transport as _};
-use hyperwire_blocking::{Config, Error};
-use hyperwire_core::buffer::OutBuf;
-use hyperwire_core::session::CANCEL_TIMEOUT;
-use hyperwire_core::wire::{CancelKey, InitialMessage};
-use tokio::time::timeout_at;
+use hyperwire_blocking::Error;
+use hyperwire_blocking::carrier::{CancelOutcome, CancelTarget, Delivery, Ready};
+use tokio::time::sleep_until;
 
 use crate::connect::connect;
 use crate::transport::Transport;
@@ -18,62 +14,53 @@ use crate::transport::Transport;
 /// [`hyperwire_blocking::CancelHandle`] for tasks: it ends whatever statement of one client runs, which then fails
 /// with SQLSTATE 57014. It owns what it needs, so any task may use it while another waits for the statement.
 #[derive(Clone, Debug)]
-pub struct CancelHandle(Config, CancelKey);
+pub struct CancelHandle(CancelTarget);
 
 impl CancelHandle {
-    pub(crate) fn new(config: &Config, key: CancelKey) -> Self {
-        Self(config.clone(), key)
+    pub(crate) fn new(target: CancelTarget) -> Self {
+        Self(target)
     }
 
     /// Sends the request over a connection of its own and waits until the server has taken it, at most
-    /// [`CANCEL_TIMEOUT`]. Dropped earlier, it may or may not have been sent.
+    /// [`CANCEL_TIMEOUT`](hyperwire_core::session::CANCEL_TIMEOUT). Dropped earlier, it may or may not have been sent.
     ///
     /// # Errors
-    /// The server is out of reach, or slower than that.
+    /// The server is out of reach, or slower than that. If it may still take the request, which a dropped future does not
+    /// know either, that could cancel any statement: the client's session ends behind the one that runs.
     pub async fn cancel(&self) -> Result<(), Error> {
-        let deadline = Transport::now() + CANCEL_TIMEOUT;
-        let delivered = timeout_at(deadline.into(), self.deliver(deadline)).await;
-        let outcome = delivered.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        outcome.map_err(|source| Error::Connect { endpoint: self.0.endpoint.clone(), source })
-    }
-
-    async fn deliver(&self, deadline: Instant) -> io::Result<()> {
-        let (mut transport, _) = connect(&self.0.endpoint, &self.0.link, deadline).await?;
-        let (mut out, mut answer) = (OutBuf::new(), [0; 16]);
-        out.push(&InitialMessage::CancelRequest(self.1));
-        while !out.is_empty() {
-            let count = when(Ready { writable: true, readable: false }, &mut transport, |transport| {
-                transport.write(out.unsent())
-            });
-            out.sent(count.await?);
-        }
-        // Once it has acted, the server closes, without a word if it is hyperd.
-        loop {
-            let wanted = Ready { readable: true, writable: false };
-            match when(wanted, &mut transport, |transport| transport.read(&mut answer)).await {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
-                Err(error) => return Err(error),
-            }
-        }
+        let outcome = deliver(&self.0, self.0.deliver_from_outside()).await;
+        outcome.result.map_err(|source| Error::Connect { endpoint: self.0.config().endpoint.clone(), source })
     }
 }
 
-/// Waits for the socket, then does it; again if that was too early.
-async fn when<R>(
-    wanted: Ready,
-    transport: &mut Transport,
-    mut act: impl FnMut(&mut Transport) -> io::Result<R>,
-) -> io::Result<R> {
+/// Waits until it is known what became of it.
+pub(crate) async fn deliver(target: &CancelTarget, mut delivery: Delivery<Transport>) -> CancelOutcome {
+    let config = target.config();
+    match connect(&config.endpoint, &config.link, delivery.deadline()).await {
+        Ok((transport, _)) => delivery.connected(transport),
+        Err(error) => return delivery.fail(error),
+    }
+    let mut timer = pin!(sleep_until(delivery.deadline().into()));
     poll_fn(|cx| {
-        while transport.poll_ready(cx, wanted)? == wanted {
-            match act(transport) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                outcome => return Poll::Ready(outcome),
+        loop {
+            if let Poll::Ready(outcome) = delivery.poll() {
+                return Poll::Ready(outcome);
+            }
+            let (wanted, deadline) = (delivery.wanted(), delivery.deadline().into());
+            let ready = delivery.transport().and_then(|transport| transport.poll_ready(cx, wanted));
+            match ready {
+                Ok(ready) if ready != Ready::default() => {}
+                Ok(_) => {
+                    if timer.deadline() != deadline {
+                        timer.as_mut().reset(deadline);
+                    }
+                    if timer.as_mut().poll(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
+                Err(error) => return Poll::Ready(delivery.fail(error)),
             }
         }
-        Poll::Pending
     })
     .await
 }

@@ -9,15 +9,16 @@ use std::time::{Duration, Instant};
 
 use hyperwire_blocking::carrier::{Carrier, Ready, Transport as _};
 use hyperwire_blocking::{Config, Error};
+use hyperwire_core::session::CancelDelivery;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep_until};
 
-use crate::cancel::CancelHandle;
+use crate::cancel::{CancelHandle, deliver};
 use crate::connect::connect;
 use crate::transport::Transport;
 
 /// A CancelRequest on its way. It is kept here and not in the future that waits for it, which may be dropped.
-type Delivery = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Delivery = Pin<Box<dyn Future<Output = CancelDelivery> + Send>>;
 
 /// Tokio's timers reach two years; one that fires early changes nothing.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
@@ -96,20 +97,26 @@ impl Connection {
     }
 
     pub(crate) fn cancel_handle(&self) -> Option<CancelHandle> {
-        Some(CancelHandle::new(self.carrier.config(), self.carrier.session().cancel_key()?))
+        self.carrier.cancel_target().map(CancelHandle::new)
     }
 
     /// Sends what is to be sent, and is ready when something happened. Reading never waits for writing, nor either for
     /// the delivery of a cancel.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.carrier.take_cancel().is_some() {
-            self.start_delivery();
+        if let Some(target) = self.carrier.take_cancel() {
+            // The session bounds the wait for its effect, whatever comes of it.
+            *self.delivery() =
+                Some(Box::pin(async move { deliver(&target, target.deliver()).await.delivery }));
         }
-        let delivery = self.delivery();
-        if delivery.as_mut().is_some_and(|delivery| delivery.as_mut().poll(cx).is_ready()) {
-            *delivery = None;
-            self.carrier.cancel_delivered();
+        let delivery = self.delivery().as_mut().map(|delivery| delivery.as_mut().poll(cx));
+        if let Some(Poll::Ready(delivery)) = delivery {
+            *self.delivery() = None;
+            self.carrier.cancel_ended(delivery);
             return Poll::Ready(Ok(()));
+        }
+        if let Some(cancels) = self.carrier.awaited_cancels() {
+            let settled = cancels.poll_settled(cx).is_ready() || self.is_time(cx, cancels.until());
+            return if settled { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
         self.carrier.try_write()?;
         let wants = self.carrier.wants();
@@ -124,16 +131,6 @@ impl Connection {
             return Poll::Pending;
         }
         Poll::Ready(self.carrier.carry(ready))
-    }
-
-    fn start_delivery(&mut self) {
-        let handle = self.cancel_handle();
-        // The session bounds the wait for its effect, whatever comes of it.
-        *self.delivery() = Some(Box::pin(async move {
-            if let Some(handle) = handle {
-                let _ = handle.cancel().await;
-            }
-        }));
     }
 
     fn delivery(&mut self) -> &mut Option<Delivery> {

@@ -3,7 +3,6 @@
 use std::ops::{Deref, DerefMut};
 
 use hyperwire_blocking::Error;
-use hyperwire_core::wire::TransactionStatus;
 
 use crate::client::Client;
 
@@ -20,29 +19,34 @@ pub struct Transaction<'c> {
 
 impl<'c> Transaction<'c> {
     pub(crate) async fn begin(client: &'c mut Client) -> Result<Self, Error> {
-        let answer = client.connection.ready().await?.begin()?;
+        let mut answer = client.connection.ready().await?.begin()?;
         // From here on it is rolled back if this future is dropped.
-        let mut transaction = Self { client, open: true };
-        let begun = transaction.client.finish(answer).await;
-        transaction.open = begun.is_ok();
-        begun.map(|_| transaction)
+        let transaction = Self { client, open: true };
+        transaction.client.connection.until(|carrier| answer.poll_begun(carrier)).await?;
+        Ok(transaction)
     }
 
     /// Shows the changes to others. If this future is dropped, it is unknown whether that happened.
     ///
     /// # Errors
-    /// [`Error::RolledBack`] if a statement of it had failed; if the connection is lost, it is unknown.
+    /// [`Error::RolledBack`] if a statement of it had failed; [`Error::Statement`] if the server refuses the commit. Nothing
+    /// of it was kept then, and no transaction is open any more. If the connection is lost, it is unknown whether the
+    /// commit happened, and the error says so.
     pub async fn commit(mut self) -> Result<(), Error> {
-        let mut answer = self.client.connection.ready().await?.query("COMMIT")?;
+        let mut answer = self.client.connection.ready().await?.commit()?;
+        self.open = false;
         let outcome = self.client.connection.until(|carrier| answer.poll_committed(carrier)).await;
-        self.open = self.client.transaction_status() != TransactionStatus::Idle;
+        if outcome.is_err() {
+            // What is left of it is gone before anybody is told; if that fails, every later call does.
+            let _ = self.client.settle().await;
+        }
         outcome
     }
 
     /// Takes the changes back, and waits for it.
     ///
     /// # Errors
-    /// The connection is lost; then the server takes them back by itself.
+    /// The connection is lost, or the server refuses, which ends the session; it takes them back by itself then.
     pub async fn rollback(mut self) -> Result<(), Error> {
         self.open = false;
         self.client.connection.carrier.orphan_transaction();

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use hyperwire_blocking::carrier::{self, Ready};
+use hyperwire_blocking::socket::send;
 use socket2::{SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -80,7 +81,7 @@ impl Read for Transport {
 
 impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.attempt(Interest::WRITABLE, |mut socket| socket.write(bytes))
+        self.attempt(Interest::WRITABLE, |socket| send(socket, bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

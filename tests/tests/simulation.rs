@@ -27,6 +27,7 @@ const KINDS: &[&str] = &[
     "complete",
     "died for want of TLS",
     "died of a Sync's deadline",
+    "died of a cancel that may come late",
     "died of a limit",
     "died of a refusal",
     "died of a violation",
@@ -110,6 +111,8 @@ fn the_same_seed_tells_the_same_story() {
 #[case::runs_ahead(Broken::RunsAhead, 100)]
 #[case::misses_lonely_pulses(Broken::MissesLonelyPulses, 100)]
 #[case::reads_on(Broken::ReadsOn, 1000)]
+#[case::trusts_a_burnt_key(Broken::TrustsABurntKey, 1000)]
+#[case::overlooks_the_deadline(Broken::OverlooksTheDeadline, 100)]
 fn a_broken_session_is_found(#[case] broken: Broken, #[case] within: u64) {
     let found = (0..within).find_map(|seed| simulate(seed, Some(broken)).err());
 

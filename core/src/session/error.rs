@@ -39,6 +39,13 @@ pub enum Fault {
         /// Whether a statement was open: its effect is unknown.
         request_open: bool,
     },
+    /// A CancelRequest was sent and the server was not seen to take it: it may arrive at any time, and would cancel
+    /// whatever runs then. The session finished what it had begun, and ended before anything else was sent.
+    #[error(
+        "the server did not confirm a cancel request in time, and a late one would cancel the next statement, so this \
+         session has ended; what was sent before was answered, nothing else was sent. Next: open another connection"
+    )]
+    CancelUnsettled,
     /// The caller ended the session.
     #[error("the session was closed by its owner")]
     Closed,
@@ -98,8 +105,9 @@ pub enum StatementError {
     /// The server said no.
     #[error("{0}")]
     Server(Box<ServerError>),
-    /// The deadline that the caller gave it passed, and it was canceled.
-    #[error("the statement's deadline passed and it was canceled")]
+    /// The deadline that the caller gave it passed. It was canceled, and rows that were left were thrown away. One that
+    /// also writes may have done so.
+    #[error("the statement's deadline passed and it was canceled; rows that were left were thrown away")]
     DeadlineExceeded,
     /// It was canceled before it was sent.
     #[error("the statement was canceled before it was sent; nothing ran")]
@@ -201,7 +209,7 @@ impl Fault {
     pub fn blame(&self) -> Blame {
         match self {
             Self::Violation(_) | Self::Limit(_) => Blame::Peer,
-            Self::Refused(_) | Self::NoTls | Self::Deadline(_) => Blame::Server,
+            Self::Refused(_) | Self::NoTls | Self::Deadline(_) | Self::CancelUnsettled => Blame::Server,
             Self::Authentication(_) | Self::Closed => Blame::Caller,
             Self::Link { .. } => Blame::Link,
         }

@@ -20,8 +20,9 @@ pub enum Event {
     /// The server agreed to TLS: do the handshake on this connection, then call
     /// [`Session::tls_established`](super::Session::tls_established).
     StartTls,
-    /// Open a second connection to the same server, send CancelRequest with this key, wait until the server closes
-    /// it (bounded), then call [`Session::cancel_delivered`](super::Session::cancel_delivered), whatever came of it.
+    /// Open a second connection to the same server, send CancelRequest with this key, wait until the server closes it,
+    /// [`CANCEL_TIMEOUT`](super::CANCEL_TIMEOUT) at most for all of that, then say what came of it by
+    /// [`Session::cancel_ended`](super::Session::cancel_ended).
     SendCancel(CancelKey),
     /// Start-up is over.
     Ready,

@@ -17,6 +17,7 @@
 //! | bytes arrived | [`InBuf::space`], [`InBuf::filled`], then [`Session::poll`] until it returns `None` |
 //! | end of file, an error | [`Session::handle_eof`], [`Session::handle_link_loss`] |
 //! | a deadline passed | [`Session::handle_timeout`], then poll |
+//! | a CancelRequest was sent, or not | [`Session::cancel_ended`] |
 //! | a caller wants something | [`Session::query`] and its siblings, [`Session::demand`], [`Session::cancel`], [`Session::abandon`] |
 //! | what to wait for | [`Session::wants`]; write [`OutBuf::unsent`] whenever there is some, and never stop reading because a write is blocked |
 //!
@@ -57,7 +58,7 @@ mod startup;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-pub use cancel::CANCEL_TIMEOUT;
+pub use cancel::{CANCEL_TIMEOUT, CancelDelivery};
 pub use config::{Config, Password, Tls, WeakPasswords};
 pub use copy::COPY_CHUNK;
 pub use error::{AuthenticationError, Blame, Fault, LinkLoss, Misuse, StatementError};
@@ -99,6 +100,8 @@ pub struct Session {
     format: Format,
     key: Option<CancelKey>,
     cancel_on_its_way: bool,
+    /// A CancelRequest may arrive at any time.
+    key_is_burnt: bool,
     transaction: TransactionStatus,
     last_columns: Option<Columns>,
     /// The columns of the rows that stream to the caller.
@@ -145,6 +148,7 @@ impl Session {
             format: Format::Text,
             key: None,
             cancel_on_its_way: false,
+            key_is_burnt: false,
             transaction: TransactionStatus::Idle,
             last_columns: None,
             flow: None,
@@ -169,11 +173,17 @@ impl Session {
         out: &mut OutBuf,
         now: Instant,
     ) -> Result<Option<Event>, Fault> {
-        if self.next_row_if_any(input) {
+        if !self.is_due(now) && self.next_row_if_any(input) {
             let id = self.active.as_ref().map_or(RequestId(0), |active| active.id);
             return Ok(Some(Event::Row(id)));
         }
         self.poll_any(input, out, now)
+    }
+
+    /// Whether the open request's deadline has passed, and nothing was done about it.
+    #[inline]
+    fn is_due(&self, now: Instant) -> bool {
+        self.active.as_ref().is_some_and(|active| active.is_due(now))
     }
 
     fn poll_any(
@@ -182,6 +192,8 @@ impl Session {
         out: &mut OutBuf,
         now: Instant,
     ) -> Result<Option<Event>, Fault> {
+        self.release(input);
+        self.note_flow();
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
@@ -250,7 +262,7 @@ impl Session {
             Limits::check(LimitKind::StartupLength, self.startup_length, limit)?;
         }
         let outcome = if frame.tag == b'D' && !starting {
-            self.on_row(&input.unread()[..length])?
+            self.on_row(&input.unread()[..length], now)?
         } else {
             self.on_message(decode(frame, beyond)?, now, out)?
         };

@@ -62,8 +62,15 @@ pub(super) struct Active {
     pub(super) statement: Option<Prepared>,
     /// What the server said when it failed the request.
     pub(super) refusal: Option<Box<ServerError>>,
-    /// Rows that the caller wants.
+    /// Rows that may be handed out before the next look at the clock. Without a deadline, all that the caller wants.
+    pub(super) ready: u64,
+    /// Rows that the caller wants besides.
     pub(super) demand: u64,
+    /// When its rows end and it is canceled: its deadline, until that was acted upon.
+    pub(super) due: Instant,
+    /// When the clock was looked at for its rows, and for how many.
+    pub(super) looked: Instant,
+    pub(super) rows_a_look: u32,
     /// The rest of the answer is thrown away: the caller has gone, or the statement failed on this side.
     pub(super) discard: bool,
     /// When a dropped result that still arrives is canceled.

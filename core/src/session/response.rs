@@ -65,7 +65,11 @@ impl Active {
             format: None,
             statement: None,
             refusal: None,
+            ready: 0,
             demand: 0,
+            due: options.deadline.unwrap_or(Instant::NEVER),
+            looked: Instant::EPOCH,
+            rows_a_look: 0,
             discard: false,
             patience: None,
             discarded: 0,
@@ -83,7 +87,10 @@ impl Active {
     /// Whether the next row has to wait for demand.
     #[inline]
     pub(super) fn paused(&self) -> bool {
-        self.demand == 0 && matches!(self.streaming, Streaming::Rows | Streaming::CopyOut) && !self.discard
+        self.ready == 0
+            && self.demand == 0
+            && matches!(self.streaming, Streaming::Rows | Streaming::CopyOut)
+            && !self.discard
     }
 
     fn next_step(&mut self) {
@@ -106,6 +113,9 @@ impl Session {
         now: Instant,
         out: &mut OutBuf,
     ) -> Result<Outcome, Fault> {
+        if matches!(message, BackendMessage::CopyData(_)) {
+            self.look_at_clock(now);
+        }
         let Some(active) = &mut self.active else { return on_idle_message(message) };
         let id = active.id;
         let step = active.steps.first().copied().unwrap_or(Step::Ready);
@@ -202,7 +212,7 @@ impl Session {
                     active.discarded += data.len() as u64;
                     return Ok(Outcome::Silent);
                 }
-                active.demand = active.demand.saturating_sub(1);
+                active.hand_out(now);
                 return Ok(Outcome::Held(Event::CopyData(id)));
             }
             (Streaming::CopyOut, _, BackendMessage::CopyDone) => {
@@ -215,12 +225,23 @@ impl Session {
                 return Err(Violation::UnexpectedMessage { message: message.name(), phase }.into());
             }
         };
+        if let Some(event) = self.cut_off() {
+            return Ok(Outcome::Event(event));
+        }
         let discard = self.active.as_ref().is_some_and(|active| active.discard);
         Ok(if discard { Outcome::Silent } else { Outcome::Event(event) })
     }
 
+    /// Acts upon the open request's deadline before a row is handed out behind it.
+    fn look_at_clock(&mut self, now: Instant) {
+        if self.active.as_ref().is_some_and(|active| active.is_due(now)) {
+            self.pass_deadline(now);
+        }
+    }
+
     /// One whole DataRow while rows stream.
-    pub(super) fn on_row(&mut self, message: &[u8]) -> Result<Outcome, Fault> {
+    pub(super) fn on_row(&mut self, message: &[u8], now: Instant) -> Result<Outcome, Fault> {
+        self.look_at_clock(now);
         let Some(active) = &mut self.active else { return Err(unexpected_row("no request is open")) };
         let (Streaming::Rows, Some(columns)) = (active.streaming, &active.columns) else {
             let step = active.steps.first().copied().unwrap_or(Step::Ready);
@@ -232,7 +253,7 @@ impl Session {
         }
         match split_fields(message, HEADER, columns.len(), &mut self.spans) {
             Ok(_) => {
-                active.demand = active.demand.saturating_sub(1);
+                active.hand_out(now);
                 Ok(Outcome::Held(Event::Row(active.id)))
             }
             Err(Violation::FieldCount { found, described }) if active.prepared => {
@@ -257,6 +278,7 @@ impl Session {
     fn finish(&mut self, transaction: TransactionStatus, out: &mut OutBuf) -> Outcome {
         self.transaction = transaction;
         let active = self.active.take();
+        self.end_if_burnt();
         self.send_next(out);
         match active {
             Some(active) if !active.abandoned() => {

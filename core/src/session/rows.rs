@@ -12,8 +12,8 @@ impl Session {
     pub fn demand(&mut self, id: RequestId, rows: u64) {
         self.row_at_hand = false;
         match &mut self.active {
-            Some(active) if active.id == id => active.demand = active.demand.saturating_add(rows),
-            _ => self.request_mut(id, |request| request.demand = request.demand.saturating_add(rows)),
+            Some(active) if active.id == id => active.want(rows),
+            _ => self.request_mut(id, |request| request.want(rows)),
         }
     }
 
@@ -35,7 +35,8 @@ impl Session {
     }
 
     /// Hands every row that is here and wanted to `each`, starting with the one that the last event announced, up to
-    /// the first that it fails on: the fastest way to read many. What comes behind them, only polling will tell.
+    /// the first that it fails on: the fastest way to read many. What comes behind them, only polling will tell: with a
+    /// deadline, the clock has to be looked at now and then.
     ///
     /// # Errors
     /// What `each` returns; the row that it failed on counts as taken.
@@ -52,17 +53,17 @@ impl Session {
         if self.held > 0 {
             // Announced, and counted, but not taken.
             self.held = 0;
-            active.demand = active.demand.saturating_add(1);
+            active.ready = active.ready.saturating_add(1);
         }
         let (unread, limit) = (input.unread(), self.config.limits.message_length);
         let mut rest = unread;
         let mut outcome = Ok(());
-        while active.demand > 0
+        while active.ready > 0
             && outcome.is_ok()
             && let Some(message) = whole_row(rest, limit)
             && let Ok(spans) = split_fields(message, HEADER, columns.len(), &mut self.spans)
         {
-            active.demand -= 1;
+            active.ready -= 1;
             rest = &rest[message.len()..];
             outcome = each(Row::new(columns, message, spans));
         }
@@ -80,13 +81,13 @@ impl Session {
         let Some(message) = whole_row(input.unread(), self.config.limits.message_length) else {
             return false;
         };
-        if active.demand == 0
+        if active.ready == 0
             || !self.events.is_empty()
             || split_fields(message, HEADER, columns.len(), &mut self.spans).is_err()
         {
             return false;
         }
-        active.demand -= 1;
+        active.ready -= 1;
         self.held = message.len();
         true
     }

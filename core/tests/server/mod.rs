@@ -37,6 +37,12 @@ impl Answer {
         Self { columns, rows, fails: false, notice_every: 7, pulse_every: 5 }
     }
 
+    /// Without notices and pulses, but for those before the first message.
+    #[allow(dead_code, reason = "not every test that shares this file needs it")]
+    pub(crate) fn undisturbed(columns: usize, rows: usize) -> Self {
+        Self { notice_every: usize::MAX, pulse_every: usize::MAX, ..Self::rows(columns, rows) }
+    }
+
     pub(crate) fn failing_after(columns: usize, rows: usize) -> Self {
         Self { fails: true, ..Self::rows(columns, rows) }
     }

@@ -198,16 +198,6 @@ impl Answer {
         Poll::Ready(self.prepared.take().ok_or_else(|| StatementError::NeverSent.into()))
     }
 
-    /// Waits for the end of a COMMIT.
-    pub fn poll_committed<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<(), Error>> {
-        let tag = ready!(self.poll_finished(carrier))?;
-        // Hyper answers a COMMIT of a failed transaction with ROLLBACK, and no error.
-        Poll::Ready(match tag {
-            Some(tag) if tag.as_str() == "ROLLBACK" => Err(Error::RolledBack),
-            _ => Ok(()),
-        })
-    }
-
     /// Waits for the end of a DETACH DATABASE.
     pub fn poll_detached<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<(), Error>> {
         Poll::Ready(match ready!(self.poll_finished(carrier)) {

@@ -17,8 +17,6 @@ pub trait Transport: Read + Write {
     }
 }
 
-impl Transport for socket2::Socket {}
-
 /// What a transport is ready for, or is to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
@@ -82,6 +80,15 @@ impl<T: Transport> Channel<T> {
             return tls.flush(open(&mut self.transport)?);
         }
         Ok(())
+    }
+
+    /// Whether TLS is on it.
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
+    pub(super) fn is_encrypted(&self) -> bool {
+        #[cfg(feature = "tls")]
+        return self.tls.is_some();
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// Closes the connection: the server is to learn at once that nobody listens any more.

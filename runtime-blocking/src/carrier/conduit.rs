@@ -7,9 +7,11 @@ use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{Event, Fault, Session};
 use hyperwire_core::time::Instant;
+use hyperwire_core::wire::CancelKey;
 
 use super::channel::{Channel, Transport};
 use super::connect_bound;
+use super::delivery::Delivery;
 use crate::bound::FOR_EVER;
 use crate::config::Config;
 use crate::error::Error;
@@ -72,6 +74,9 @@ impl<T: Transport> Conduit<T> {
     #[inline]
     pub fn poll(&mut self) -> Result<Option<Event>, Error> {
         loop {
+            if self.session.wants_time() {
+                self.advance_to(self.clock());
+            }
             match self.session.poll(&mut self.input, &mut self.out, self.now) {
                 Ok(Some(Event::StartTls)) => self.start_tls()?,
                 Ok(event) => return Ok(event),
@@ -148,6 +153,12 @@ impl<T: Transport> Conduit<T> {
         let fault = self.session.handle_link_loss(crate::socket::loss(error));
         self.lost = Some(io::Error::new(error.kind(), error.to_string()));
         let _ = self.dead(fault);
+    }
+
+    /// Begins to deliver the CancelRequest with this key that the session asked for.
+    #[must_use]
+    pub fn deliver(&self, key: CancelKey) -> Delivery<T> {
+        Delivery::start(&self.config, key, self.channel.is_encrypted())
     }
 
     /// What time it is by the session's clock.

@@ -2,14 +2,15 @@
 //!
 //! A [`Carrier`] is a session with its buffers and its transport. Its `poll_` methods go as far as that takes no
 //! waiting. When they are [`Pending`](Poll::Pending), a runtime delivers a cancel if one is due
-//! ([`Carrier::take_cancel`]), waits for [`Carrier::wants`], tells [`Carrier::carry`] what came of it, and polls again.
+//! ([`Carrier::take_cancel`]; [`Delivery`] does all of it but connect and wait), waits for the [`Cancels`] of others if it
+//! has to ([`Carrier::awaited_cancels`]), waits for [`Carrier::wants`], tells [`Carrier::carry`] what came of it, and polls again.
 //! Nothing is lost if it does not: everything that is under way is kept here, not in whoever polls.
 //!
 //! A runtime that hands out events instead of answers takes the half below, a [`Conduit`]: session, buffers, transport,
 //! TLS, and what the end of either means.
 //!
 //! ```no_run
-//! # use std::task::Poll;
+//! # use std::task::{Poll, ready};
 //! # use hyperwire_blocking::{Error, carrier::{Carrier, Ready, Transport}};
 //! fn until<T: Transport, R>(
 //!     carrier: &mut Carrier<T>,
@@ -28,23 +29,30 @@
 //! ```
 
 mod answer;
+mod cancels;
 mod channel;
 mod conduit;
+mod delivery;
 mod notices;
 mod request;
 mod socket;
+mod transaction;
 
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Poll, ready};
 use std::time::{Duration, Instant as Clock};
 
-use hyperwire_core::session::{Event, RequestId, ServerError, Session};
+use hyperwire_core::session::{CancelDelivery, Event, RequestId, ServerError, Session};
 use hyperwire_core::wire::CancelKey;
 
 pub use answer::{Answer, affected};
+pub use cancels::Cancels;
 pub use channel::{Ready, Transport};
 pub use conduit::Conduit;
+pub use delivery::{CancelOutcome, CancelTarget, Delivery};
 pub use socket::Wants;
 
+use cancels::Standing;
 use notices::Notices;
 
 use crate::bound::FOR_EVER;
@@ -63,11 +71,15 @@ pub struct Carrier<T> {
     statement_timeout: Option<Duration>,
     /// The last request that somebody waited for.
     open: Option<RequestId>,
-    /// The owner of the transaction has gone without ending it.
+    /// The owner of the transaction has gone: it is rolled back unless it is over.
     orphaned: bool,
     /// What ends such a transaction, until it is answered.
     rollback: Option<Answer>,
     cancel_due: Option<CancelKey>,
+    /// What its handles do.
+    cancels: Arc<Cancels>,
+    /// A request has to wait for those.
+    awaits_cancels: bool,
 }
 
 impl<T: Transport> Carrier<T> {
@@ -94,6 +106,8 @@ impl<T: Transport> Carrier<T> {
             orphaned: false,
             rollback: None,
             cancel_due: None,
+            cancels: Arc::default(),
+            awaits_cancels: false,
         })
     }
 
@@ -109,16 +123,14 @@ impl<T: Transport> Carrier<T> {
     }
 
     /// Goes on until the session is ready for a request: what nobody waits for any more is thrown away or canceled, a
-    /// transaction without an owner rolled back.
+    /// transaction without an owner rolled back. A CancelRequest that somebody has sent from outside is waited for, so that
+    /// it hits no statement that was sent behind it.
     ///
     /// Then it hears, without waiting, what came since the last request: a server that nobody asked has nothing to say
     /// but notices and goodbye, and nothing else may pass for the answer to the next request. After a goodbye it is
     /// certain that the next request was never sent.
     pub fn poll_ready(&mut self) -> Poll<Result<(), Error>> {
-        if let Some(fault) = self.conduit.session.fault() {
-            let fault = fault.clone();
-            return Poll::Ready(Err(self.conduit.dead(fault)));
-        }
+        ready!(self.poll_clear_to_send())?;
         loop {
             if self.poll_rollback()?.is_pending() {
                 return Poll::Pending;
@@ -140,7 +152,41 @@ impl<T: Transport> Carrier<T> {
         if self.try_read()? {
             while self.news()?.is_some() {}
         }
-        Poll::Ready(Ok(()))
+        self.poll_clear_to_send()
+    }
+
+    /// Whether no CancelRequest could hit what is sent next.
+    fn poll_clear_to_send(&mut self) -> Poll<Result<(), Error>> {
+        let standing = self.cancels.standing(T::now);
+        self.awaits_cancels = standing == Standing::UnderWay;
+        if standing == Standing::Burnt {
+            self.conduit.session.burn_cancel_key();
+        }
+        match self.conduit.session.fault() {
+            Some(fault) => {
+                let fault = fault.clone();
+                Poll::Ready(Err(self.conduit.dead(fault)))
+            }
+            None if self.awaits_cancels => Poll::Pending,
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    fn is_clear_to_send(&self) -> bool {
+        self.cancels.standing(T::now) == Standing::Clear
+    }
+
+    /// What a request has to wait for instead of the transport, if it has to.
+    #[must_use]
+    pub fn awaited_cancels(&self) -> Option<Arc<Cancels>> {
+        self.awaits_cancels.then(|| Arc::clone(&self.cancels))
+    }
+
+    /// What it takes to have a statement of this session canceled; `None` if the server gave no key.
+    #[must_use]
+    pub fn cancel_target(&self) -> Option<CancelTarget> {
+        let key = self.conduit.session.cancel_key()?;
+        Some(CancelTarget::new(&self.conduit.config, key, self.conduit.channel.is_encrypted(), &self.cancels))
     }
 
     /// The next event that is for the caller, if it is here already; does what the events before it ask for.
@@ -172,17 +218,17 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
-    /// What a CancelRequest that is to be delivered now must carry; [`Carrier::cancel_delivered`] follows, whatever
-    /// came of it.
-    pub fn take_cancel(&mut self) -> Option<CancelKey> {
-        self.cancel_due.take()
+    /// Whether a CancelRequest is to be delivered now; [`Carrier::cancel_ended`] says what came of that.
+    pub fn take_cancel(&mut self) -> Option<CancelTarget> {
+        self.cancel_due.take()?;
+        self.cancel_target()
     }
 
-    /// Says that a CancelRequest was delivered, or could not be. Undeliverable is as good as unheeded: the session's
-    /// grace bounds the wait for its effect.
-    pub fn cancel_delivered(&mut self) {
+    /// Says what became of a CancelRequest. If it may still arrive, the session ends behind the open request; the
+    /// session's grace bounds the wait for its effect.
+    pub fn cancel_ended(&mut self, delivery: CancelDelivery) {
         self.conduit.advance_to(self.conduit.clock());
-        self.conduit.session.cancel_delivered(&mut self.conduit.out);
+        self.conduit.session.cancel_ended(delivery, &mut self.conduit.out);
     }
 
     /// Forgets a request; what is left of its answer is thrown away.

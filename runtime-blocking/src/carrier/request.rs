@@ -1,19 +1,14 @@
 //! What a caller asks for, put on its way. [`Carrier::poll_ready`] comes before each.
 
-use std::io;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyperwire_core::row::{Parameters, Type};
-use hyperwire_core::session::{Fault, RequestId, RequestOptions};
-use hyperwire_core::wire::TransactionStatus;
+use hyperwire_core::session::{RequestId, RequestOptions};
 
 use super::{Answer, Carrier, Transport};
-use crate::error::{Error, with_causes};
+use crate::error::Error;
 use crate::statement::{Graveyard, Statement};
-
-/// How long a transaction whose owner has gone may take to roll back.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<T: Transport> Carrier<T> {
     /// A statement without parameters.
@@ -96,57 +91,6 @@ impl<T: Transport> Carrier<T> {
         let options = RequestOptions::default().deadline(Some(self.conduit.clock() + timeout));
         let id = self.conduit.session.sync(options, &mut self.conduit.out)?;
         Ok(self.opened(id))
-    }
-
-    /// What begins a transaction.
-    ///
-    /// # Errors
-    /// One is open already, or the session is dead.
-    pub fn begin(&mut self) -> Result<Answer, Error> {
-        if self.conduit.session.transaction() != TransactionStatus::Idle {
-            return Err(Error::InTransaction);
-        }
-        self.query("BEGIN")
-    }
-
-    /// Says that the owner of a transaction has gone without ending it: it is rolled back, at once as far as that
-    /// takes no waiting, and else before the next request. If that fails, the session ends: nobody may go on in a
-    /// transaction that they believe to be over.
-    pub fn orphan_transaction(&mut self) {
-        self.orphaned = true;
-        if self.conduit.session.is_idle() && self.start_rollback().is_ok() {
-            self.orphaned = false;
-            let _ = self.conduit.write();
-        }
-    }
-
-    pub(super) fn start_rollback(&mut self) -> Result<(), Error> {
-        if self.conduit.session.transaction() != TransactionStatus::Idle {
-            let options = RequestOptions::default().deadline(Some(self.conduit.clock() + ROLLBACK_TIMEOUT));
-            let id = self.conduit.session.query("ROLLBACK", options, &mut self.conduit.out)?;
-            self.rollback = Some(Answer::new(id));
-        }
-        Ok(())
-    }
-
-    pub(super) fn poll_rollback(&mut self) -> Poll<Result<(), Error>> {
-        let Some(mut rollback) = self.rollback.take() else { return Poll::Ready(Ok(())) };
-        // An answer that is here already counts, whatever time it is by now.
-        self.try_read()?;
-        match rollback.poll_finished(self) {
-            Poll::Pending => {
-                self.rollback = Some(rollback);
-                Poll::Pending
-            }
-            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
-            Poll::Ready(Err(error)) if error.is_session_lost() => Poll::Ready(Err(error)),
-            Poll::Ready(Err(error)) => {
-                self.hang_up();
-                let error = with_causes(&error);
-                let why = format!("a transaction that was dropped could not be rolled back: {error}");
-                Poll::Ready(Err(Error::Session { fault: Fault::Closed, source: Some(io::Error::other(why)) }))
-            }
-        }
     }
 
     /// Cancels every following statement that runs longer than this.

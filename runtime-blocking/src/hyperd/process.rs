@@ -334,7 +334,7 @@ fn spawn(
     let mut command = Command::new(&settings.program);
     command.args(arguments);
     command.stdin(match input {
-        Some(_) => Stdio::piped(),
+        Some(input) => holding(input).map_err(failed)?,
         None => system::input_that_holds(settings.hold_open.as_deref().unwrap_or(folder.lock()))
             .map_err(failed)?,
     });
@@ -344,13 +344,15 @@ fn spawn(
     guard.listen_to(&mut command).map_err(failed)?;
     system::in_a_group_of_its_own(&mut command);
     let spawned = spawn_unless_written(&mut command);
-    let mut child =
-        spawned.map_err(|source| StartError::Spawn { program: settings.program.clone(), source })?;
-    if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
-        // Fits into the pipe at once. One that has ended already does not read it; that is noticed anyway.
-        let _ = stdin.write_all(input);
-    }
-    Ok(child)
+    spawned.map_err(|source| StartError::Spawn { program: settings.program.clone(), source })
+}
+
+/// A pipe with this in it, which fits. It is written while its other end is here: a process that ends without reading it
+/// would otherwise make SIGPIPE of it.
+fn holding(input: &[u8]) -> io::Result<Stdio> {
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(input)?;
+    Ok(reader.into())
 }
 
 /// A program that was unpacked a moment ago can be open for writing in a child that another thread is just starting;

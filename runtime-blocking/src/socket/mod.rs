@@ -15,9 +15,11 @@ mod loss;
 mod option;
 mod resolve;
 mod retransmission;
+mod send;
 
 pub use begin::{addresses, begin_connect, finish_connect};
 pub use configure::{LinkReport, configure};
 pub use connect::connect;
 pub use error::{ConnectError, ConnectStep};
 pub use loss::{is_not_now, loss};
+pub use send::send;

@@ -150,6 +150,10 @@ impl Connection {
             return Err(Misuse::Dead(Fault::Closed).into());
         }
         self.catch_up()?;
+        if self.conduit.session().fault().is_some() {
+            // The server is to learn at once that nobody listens any more.
+            self.hang_up();
+        }
         self.due = true;
         Ok(self.options())
     }

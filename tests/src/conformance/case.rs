@@ -13,7 +13,7 @@ const SEEDS: u64 = 4;
 pub struct Scenario {
     name: String,
     run: Box<dyn Fn(&Stage<'_>) + Send + Sync>,
-    needs: Option<Offer>,
+    needs: Vec<Offer>,
     only_on: Option<SocketKind>,
     not_on: Option<SocketKind>,
     also_real: bool,
@@ -27,7 +27,7 @@ impl Scenario {
         Self {
             name: name.into(),
             run: Box::new(run),
-            needs: None,
+            needs: Vec::new(),
             only_on: None,
             not_on: None,
             also_real: false,
@@ -45,7 +45,7 @@ impl Scenario {
     /// Only for runtimes that offer this.
     #[must_use]
     pub fn needs(mut self, offer: Offer) -> Self {
-        self.needs = Some(offer);
+        self.needs.push(offer);
         self
     }
 
@@ -77,7 +77,7 @@ impl Scenario {
     }
 
     fn suits(&self, runtime: &dyn Runtime, socket: SocketKind, real: bool) -> bool {
-        self.needs.is_none_or(|offer| runtime.offers(offer))
+        self.needs.iter().all(|offer| runtime.offers(*offer))
             && self.only_on.is_none_or(|only| only == socket)
             && self.not_on != Some(socket)
             && (!real || (self.also_real && socket != SocketKind::Memory && cfg!(target_os = "linux")))

@@ -42,6 +42,10 @@ pub enum Offer {
     ClosingStatements,
     /// A [`Client::canceler`] that sends a CancelRequest whatever the server does, and says what came of that.
     CancelHandles,
+    /// A CancelRequest of its own travels encrypted if the session does.
+    EncryptedCancels,
+    /// The next statement waits for such a CancelRequest that is on its way.
+    OrderedCancels,
 }
 
 /// A client: one session, whose calls wait for their outcome.

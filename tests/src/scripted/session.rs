@@ -188,6 +188,13 @@ impl Session {
         let key = self.key;
         self.account.take_cancel(self.patience, |found| *found == key).map(|_| ())
     }
+
+    /// Whether such a CancelRequest came already; takes it.
+    #[must_use]
+    pub fn is_canceled(&mut self) -> bool {
+        let key = self.key;
+        self.account.take_cancel(Duration::ZERO, |found| *found == key).is_ok()
+    }
 }
 
 /// How the connection stands, and how it ends.

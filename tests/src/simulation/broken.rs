@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyperwire_core::session::{Event, Timer, Wants};
+use hyperwire_core::session::{CancelDelivery, Event, RequestOptions, Timer, Wants};
 use hyperwire_core::time::Instant;
 
 use super::machine::Told;
@@ -35,11 +35,15 @@ pub enum Broken {
     MissesLonelyPulses,
     /// It goes on reading while the caller wants no rows.
     ReadsOn,
+    /// A CancelRequest that may arrive at any time is taken for one that was delivered.
+    TrustsABurntKey,
+    /// Rows go on behind their deadline, as long as their reader likes.
+    OverlooksTheDeadline,
 }
 
 impl Broken {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::DropsAByte,
         Self::IgnoresDeadlines,
         Self::SwallowsTheEnd,
@@ -52,6 +56,8 @@ impl Broken {
         Self::RunsAhead,
         Self::MissesLonelyPulses,
         Self::ReadsOn,
+        Self::TrustsABurntKey,
+        Self::OverlooksTheDeadline,
     ];
 
     pub(super) fn distort_bytes(self, bytes: &[u8], end: u64) -> Vec<u8> {
@@ -78,6 +84,15 @@ impl Broken {
 
     pub(super) fn distort_demand(self, rows: u64) -> u64 {
         if self == Self::ForgetsDemand { u64::MAX } else { rows }
+    }
+
+    pub(super) fn distort_delivery(self, delivery: CancelDelivery) -> CancelDelivery {
+        if self == Self::TrustsABurntKey { CancelDelivery::Delivered } else { delivery }
+    }
+
+    pub(super) fn distort_options(self, options: RequestOptions) -> RequestOptions {
+        let deadline = options.deadline.filter(|_| self != Self::OverlooksTheDeadline);
+        options.deadline(deadline)
     }
 
     pub(super) fn distort_time(self, now: Instant) -> Instant {

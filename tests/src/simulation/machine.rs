@@ -7,7 +7,8 @@ use std::mem;
 use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::row::Parameters;
 use hyperwire_core::session::{
-    Config, Event, Fault, LinkLoss, Misuse, Prepared, RequestId, RequestOptions, Session, Timer, Wants,
+    CancelDelivery, Config, Event, Fault, LinkLoss, Misuse, Prepared, RequestId, RequestOptions, Session,
+    Timer, Wants,
 };
 use hyperwire_core::time::Instant;
 
@@ -27,7 +28,7 @@ pub(super) enum Input {
     Demand(usize, u64),
     Cancel(usize),
     Abandon(usize),
-    CancelDelivered,
+    CancelEnded(CancelDelivery),
     TlsEstablished,
     Timeout,
     CopyData(Vec<u8>),
@@ -196,7 +197,8 @@ impl Machine {
                 }
             }
             Input::Submit { number, kind, options } => {
-                let id = self.submit(*number, *kind, *options)?;
+                let options = self.broken.map_or(*options, |broken| broken.distort_options(*options));
+                let id = self.submit(*number, *kind, options)?;
                 self.ids.insert(*number, id);
             }
             Input::Demand(number, rows) => {
@@ -208,7 +210,10 @@ impl Machine {
             Input::Abandon(number) => {
                 id_of(number).iter().for_each(|id| self.session.abandon(*id, now, &mut self.out));
             }
-            Input::CancelDelivered => self.session.cancel_delivered(&mut self.out),
+            Input::CancelEnded(delivery) => {
+                let delivery = self.broken.map_or(*delivery, |broken| broken.distort_delivery(*delivery));
+                self.session.cancel_ended(delivery, &mut self.out);
+            }
             Input::TlsEstablished => self.session.tls_established(&mut self.out),
             Input::Timeout => {
                 let now = self.broken.map_or(now, |broken| broken.distort_time(now));
@@ -264,7 +269,7 @@ impl Machine {
                         self.prepared.insert(*id, (**statement).clone());
                     }
                     if matches!(event, Event::SendCancel(_)) && self.broken == Some(Broken::HurriesOn) {
-                        self.session.cancel_delivered(&mut self.out);
+                        self.session.cancel_ended(CancelDelivery::Delivered, &mut self.out);
                     }
                     told.push(Told::Event(event));
                 }

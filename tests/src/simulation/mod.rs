@@ -16,8 +16,7 @@
 //! # Ok::<(), hyperwire_tests::simulation::Finding>(())
 //! ```
 //!
-//! What it leaves out: bytes behind the server's answer to SSLRequest, for which a split matters; a CancelRequest that
-//! arrives after its driver gave up on it; hyperd's memory and disk. What a kernel does is for tests with real sockets.
+//! What it leaves out: bytes behind the server's answer to SSLRequest, for which a split matters; hyperd's memory and disk. What a kernel does is for tests with real sockets.
 
 mod broken;
 mod heard;

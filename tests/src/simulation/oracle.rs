@@ -10,7 +10,7 @@ mod fit;
 
 use std::collections::BTreeMap;
 
-use hyperwire_core::session::{Event, LinkLoss, RequestId, StatementError};
+use hyperwire_core::session::{CancelDelivery, Event, LinkLoss, RequestId, StatementError};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 
@@ -32,6 +32,8 @@ pub(super) struct Oracle {
     /// The request that left the output and is not over.
     on_wire: Option<Option<usize>>,
     cancel_under_way: bool,
+    /// A CancelRequest may arrive at any time.
+    pub(super) is_burnt: bool,
     canceled_on_wire: bool,
     ready: bool,
     transaction: TransactionStatus,
@@ -126,8 +128,9 @@ impl Oracle {
         self.is_paused() && server.said.get(self.passed).is_some_and(|said| said.is_row() && begins < fed)
     }
 
-    pub(super) fn cancel_delivered(&mut self) {
+    pub(super) fn cancel_ended(&mut self, delivery: CancelDelivery) {
         self.cancel_under_way = false;
+        self.is_burnt |= delivery == CancelDelivery::Unknown;
     }
 
     /// The caller's request that is on the wire.
@@ -163,6 +166,16 @@ impl Oracle {
             return Ok(());
         }
         self.skip_silent(server, machine.fed());
+        if self.is_burnt && self.ready && self.on_wire.is_none() {
+            return Err("it goes on with a key that is burnt".to_owned());
+        }
+        if let Some(asked) = self.current().and_then(|number| self.asked.get(&number))
+            && asked.streams
+            && !asked.is_silent()
+            && asked.deadline.is_some_and(|deadline| deadline < now)
+        {
+            return Err(format!("rows still stream at {now:?}, behind their deadline: {asked:?}"));
+        }
         let held_back = self.is_held_back(server, machine.fed());
         if held_back != machine.wants_demand() {
             return Err(format!(
@@ -198,7 +211,7 @@ impl Oracle {
     }
 
     fn begins(&mut self, start: &Start, now: Instant) -> Result<(), String> {
-        if self.cancel_under_way {
+        if self.cancel_under_way || self.is_burnt {
             return Err(format!("{start:?} was sent while a cancel is on its way"));
         }
         let owner = self.owner(start);
@@ -304,13 +317,20 @@ impl Oracle {
         {
             return Err(format!("{told:?} was told without demand"));
         }
+        if let Told::Row(..) | Told::Data(..) = told
+            && owner
+                .is_some_and(|number| self.asked[&number].deadline.is_some_and(|deadline| deadline <= now))
+        {
+            return Err(format!("{told:?} was told behind its deadline"));
+        }
         if !self.fits(told, said, owner, now) {
             return Err(format!("{told:?} was told, and the server said {:?} to {owner:?}", said.what));
         }
         if let Some(asked) = owner.and_then(|number| self.asked.get_mut(&number)) {
             asked.told = true;
             if let Told::Event(Event::Failed { error, .. }) = told
-                && matches!(error, StatementError::Stale { .. } | StatementError::CopiesOut)
+                && (matches!(error, StatementError::Stale { .. } | StatementError::CopiesOut)
+                    || begins_rows(&said.what))
             {
                 asked.discards = Some(now);
             }
@@ -346,6 +366,15 @@ impl Oracle {
         }
         let Event::Failed { error, .. } = event else { return Ok(false) };
         let Some(asked) = number.and_then(|number| self.asked.get_mut(&number)) else { return Ok(false) };
+        if *error == StatementError::DeadlineExceeded
+            && asked.streams
+            && !asked.is_silent()
+            && asked.deadline.is_some_and(|deadline| deadline <= now)
+        {
+            // What is left of its rows is thrown away.
+            (asked.discards, asked.told) = (Some(now), true);
+            return Ok(true);
+        }
         let local = match error {
             StatementError::NeverSent => asked.canceled,
             StatementError::DeadlineExceeded => asked.deadline.is_some_and(|deadline| deadline <= now),
@@ -358,4 +387,9 @@ impl Oracle {
         self.ends_unsent = number;
         Ok(true)
     }
+}
+
+/// Whether rows, or COPY data, come behind it.
+fn begins_rows(what: &What) -> bool {
+    matches!(what, What::Columns(_) | What::CopyOut)
 }

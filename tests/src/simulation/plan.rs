@@ -26,6 +26,8 @@ pub(super) struct Plan {
     /// Once in so many, a CancelRequest never reaches the server; 0 for never.
     pub(super) cancel_loss: u64,
     pub(super) cancel_delay: Duration,
+    /// Once in so many, one arrives long after its driver gave up on it; 0 for never.
+    pub(super) cancel_late: u64,
     pub(super) abandon_budget: u64,
     /// Columns of the result by which a session that survived shows that it is well.
     pub(super) probe: Request,
@@ -175,11 +177,14 @@ pub(super) enum Line {
 impl Plan {
     /// What is going to happen, unless something else gets in the way.
     pub(super) fn tell(&self, story: &mut Story) {
-        let Self { login, tls, keyed, login_trouble, loss, cancel_loss, cancel_delay, .. } = self;
+        let Self { login, tls, keyed, login_trouble, loss, cancel_loss, cancel_delay, cancel_late, .. } =
+            self;
         story.plan(format_args!("{login:?}, TLS {tls:?}, key {keyed}, {login_trouble:?}"));
         story.plan(format_args!("to the server {:?}", self.to_server));
         story.plan(format_args!("to the client {:?}, {loss:?}", self.to_client));
-        story.plan(format_args!("cancel delay {cancel_delay:?}, lost once in {cancel_loss}"));
+        story.plan(format_args!(
+            "cancel delay {cancel_delay:?}, lost once in {cancel_loss}, late once in {cancel_late}"
+        ));
         for (number, request) in self.requests.iter().chain([&self.probe]).enumerate() {
             let Request { kind, copy, deadline, demand, data, data_end, answer } = request;
             let data: Vec<_> = data.iter().map(|(pause, bytes)| (pause, bytes.len())).collect();

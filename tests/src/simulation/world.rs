@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use hyperwire_core::session::{Event, Fault, LinkLoss, StatementError};
+use hyperwire_core::session::{CANCEL_TIMEOUT, CancelDelivery, Event, Fault, LinkLoss, StatementError};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::CancelKey;
 
@@ -56,7 +56,9 @@ pub(super) struct World {
 #[derive(Clone, Copy, Debug)]
 enum Cancel {
     Arrives(CancelKey, Option<usize>),
-    Delivered,
+    /// One that its driver has given up.
+    ArrivesLate(CancelKey, Option<usize>),
+    Ends(CancelDelivery),
 }
 
 impl World {
@@ -154,18 +156,21 @@ impl World {
 
     fn cancel_moves(&mut self, cancel: Cancel) -> Result<(), String> {
         match cancel {
-            Cancel::Arrives(key, meant) => {
+            Cancel::Arrives(key, meant) | Cancel::ArrivesLate(key, meant) => {
                 let hit = self.server.cancel(key, self.now);
                 self.story.add(self.now, format_args!("CancelRequest for {meant:?} hits {hit:?}"));
                 if hit.is_some() && hit != meant && !self.oracle.blind {
                     return Err(format!("a CancelRequest meant for {meant:?} hit {hit:?}"));
                 }
-                self.cancels.push((self.now + self.plan.cancel_delay, Cancel::Delivered));
+                if let Cancel::Arrives(..) = cancel {
+                    let ends = Cancel::Ends(CancelDelivery::Delivered);
+                    self.cancels.push((self.now + self.plan.cancel_delay, ends));
+                }
                 Ok(())
             }
-            Cancel::Delivered => {
-                self.oracle.cancel_delivered();
-                self.apply(Input::CancelDelivered)
+            Cancel::Ends(delivery) => {
+                self.oracle.cancel_ended(delivery);
+                self.apply(Input::CancelEnded(delivery))
             }
         }
     }
@@ -332,9 +337,17 @@ impl World {
     }
 
     fn send_cancel(&mut self, key: CancelKey, meant: Option<usize>) {
-        let lost = self.plan.cancel_loss > 0 && self.random.one_in(self.plan.cancel_loss);
-        let cancel = if lost { Cancel::Delivered } else { Cancel::Arrives(key, meant) };
-        self.cancels.push((self.now + self.plan.cancel_delay, cancel));
+        let soon = self.now + self.plan.cancel_delay;
+        if self.plan.cancel_late > 0 && self.random.one_in(self.plan.cancel_late) {
+            let given_up = self.now + CANCEL_TIMEOUT;
+            self.cancels.push((given_up, Cancel::Ends(CancelDelivery::Unknown)));
+            let late = given_up + self.random.duration(20);
+            self.cancels.push((late, Cancel::ArrivesLate(key, meant)));
+        } else if self.plan.cancel_loss > 0 && self.random.one_in(self.plan.cancel_loss) {
+            self.cancels.push((soon, Cancel::Ends(CancelDelivery::NotSent)));
+        } else {
+            self.cancels.push((soon, Cancel::Arrives(key, meant)));
+        }
     }
 }
 
@@ -354,6 +367,7 @@ fn kind_of(told: &Told) -> &'static str {
             Fault::Deadline(_) => "died of the cancel's grace",
             Fault::Link { request_open: true, .. } => "died of the link, a request open",
             Fault::Link { .. } => "died of the link",
+            Fault::CancelUnsettled => "died of a cancel that may come late",
             _ => "closed",
         },
         Told::Event(event) => match event {

@@ -29,7 +29,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 pub use link::{End, connect};
-pub use thread::{both, elsewhere, pause};
+pub use thread::{both, elsewhere, nap, pause};
 pub use world::{Played, play, random_bytes, sleep, wait};
 
 pub(crate) use link::{Listener, listen};

@@ -1,8 +1,9 @@
 //! Threads of a world, or of none.
 
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use super::world::{Party, here};
+use super::world::{Party, here, sleep};
 
 /// Runs this on a thread of its own.
 pub(crate) fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
@@ -45,6 +46,14 @@ pub fn both<A: Send, B>(aside: impl FnOnce() -> A + Send, here_and_now: impl FnO
 /// When it does.
 pub fn elsewhere<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     both(body, || ()).0
+}
+
+/// Does nothing for so long, where the calling thread lives.
+pub fn nap(duration: Duration) {
+    match here() {
+        None => thread::sleep(duration),
+        Some(_) => sleep(duration),
+    }
 }
 
 /// Lets other threads run.

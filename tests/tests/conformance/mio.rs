@@ -40,11 +40,13 @@ impl Runtime for Mio {
 
     fn offers(&self, offer: Offer) -> bool {
         match offer {
-            Offer::Tls => true,
+            Offer::Tls | Offer::EncryptedCancels => true,
             // Events say what comes of statements, so nothing here ends when it is dropped: embedders send BEGIN, COMMIT
             // and ROLLBACK themselves and call `close_statement`. They also cancel a request by its name, and one that
             // does not run has nothing to be canceled.
-            Offer::Transactions | Offer::ClosingStatements | Offer::CancelHandles => false,
+            Offer::Transactions | Offer::ClosingStatements | Offer::CancelHandles | Offer::OrderedCancels => {
+                false
+            }
         }
     }
 

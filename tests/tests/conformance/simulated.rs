@@ -3,6 +3,8 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant as Clock};
 
 use hyperwire_blocking::{Config, Error};
@@ -10,7 +12,8 @@ use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{
-    CANCEL_TIMEOUT, Event, Fault, LinkLoss, Misuse, RequestId, RequestOptions, ServerError, Session, Timer,
+    CANCEL_TIMEOUT, CancelDelivery, Event, Fault, LinkLoss, Misuse, RequestId, RequestOptions, ServerError,
+    Session, Timer,
 };
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::{CancelKey, InitialMessage};
@@ -32,9 +35,12 @@ impl Runtime for Simulated {
     fn offers(&self, offer: Offer) -> bool {
         match offer {
             Offer::Tls | Offer::CancelHandles => true,
-            // What a client makes of a session: a type that ends a transaction when it is dropped, and one that has a
-            // statement closed. The core sends BEGIN, COMMIT and Close when it is told to.
-            Offer::Transactions | Offer::ClosingStatements => false,
+            // What a client makes of a session: a type that ends a transaction when it is dropped, one that has a statement
+            // closed, and one that waits for what others send. The core sends BEGIN, COMMIT and Close when it is told to.
+            Offer::Transactions
+            | Offer::ClosingStatements
+            | Offer::OrderedCancels
+            | Offer::EncryptedCancels => false,
         }
     }
 
@@ -57,6 +63,8 @@ struct Driver {
     epoch: Clock,
     open: Option<RequestId>,
     delivery: Option<Delivery>,
+    /// A canceler does not know whether its CancelRequest will arrive.
+    is_burnt: Arc<AtomicBool>,
     notices: Vec<ServerError>,
 }
 
@@ -72,8 +80,8 @@ impl Driver {
         let mut of_session = config.session.clone();
         of_session.startup_timeout = of_session.startup_timeout.min(config.connect_timeout);
         let session = Session::start(of_session, random_bytes(), Instant::EPOCH, &mut out)?;
-        let (open, delivery, notices) = (None, None, Vec::new());
-        let mut driver = Self { session, input, out, wire, config, epoch, open, delivery, notices };
+        let (open, delivery, is_burnt, notices) = (None, None, Arc::default(), Vec::new());
+        let mut driver = Self { session, input, out, wire, config, epoch, open, delivery, is_burnt, notices };
         loop {
             match driver.next()? {
                 Event::Ready => return Ok(driver),
@@ -146,12 +154,12 @@ impl Driver {
     }
 
     fn deliver(&mut self) -> bool {
-        let over = self.delivery.as_mut().is_some_and(|delivery| delivery.advance().is_some());
-        if over {
-            self.delivery = None;
-            self.session.cancel_delivered(&mut self.out);
-        }
-        over
+        let Some(delivery) = &mut self.delivery else { return false };
+        let Some(outcome) = delivery.advance() else { return false };
+        let became = delivery.became(&outcome);
+        self.delivery = None;
+        self.session.cancel_ended(became, &mut self.out);
+        true
     }
 
     fn write(&mut self) -> bool {
@@ -214,6 +222,9 @@ impl Drive for Driver {
             self.wait();
             while self.take_event()?.is_some() {}
         }
+        if self.is_burnt.load(Ordering::Acquire) {
+            self.session.burn_cancel_key();
+        }
         while self.read() {
             while self.take_event()?.is_some() {}
         }
@@ -246,12 +257,16 @@ impl Drive for Driver {
 
     fn canceler(&self) -> Result<Box<dyn FnOnce() -> Result<(), Error> + Send>, Error> {
         let key = self.session.cancel_key().ok_or(Error::NoCancelKey)?;
-        let config = self.config.clone();
+        let (config, is_burnt) = (self.config.clone(), self.is_burnt.clone());
         Ok(Box::new(move || {
             let mut delivery = Delivery::start(&config.endpoint, key);
             loop {
                 match delivery.advance() {
-                    Some(outcome) => return outcome.map_err(|source| unreachable(&config, source)),
+                    Some(outcome) => {
+                        let unknown = delivery.became(&outcome) == CancelDelivery::Unknown;
+                        is_burnt.fetch_or(unknown, Ordering::Release);
+                        return outcome.map_err(|source| unreachable(&config, source));
+                    }
                     None => wait(Some(delivery.due())),
                 }
             }
@@ -338,6 +353,15 @@ impl Delivery {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => return Some(Err(error)),
             }
+        }
+    }
+
+    /// What the session is to know of it.
+    fn became(&self, outcome: &io::Result<()>) -> CancelDelivery {
+        match outcome {
+            Ok(()) => CancelDelivery::Delivered,
+            Err(_) if self.out.is_empty() => CancelDelivery::Unknown,
+            Err(_) => CancelDelivery::NotSent,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hyperwire_blocking::tls::TlsConfig;
 use hyperwire_blocking::{Config, Error};
-use hyperwire_core::session::{Fault, Tls};
+use hyperwire_core::session::{Fault, StatementError, Tls};
 use hyperwire_core::wire::{BackendMessage, CopyResponse, Report, TransactionStatus, Violation};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -14,7 +14,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::scenario;
 use crate::conformance::peer::{LONG, SHORT, code_of, fault_of, serve_proof, texts};
 use crate::conformance::{Offer, Part, Peer, Request, Scenario, SocketKind, Stage};
-use crate::scripted::{Auth, Initial, TlsIdentity};
+use crate::scripted::{Auth, Initial, Latch, TlsIdentity};
 use crate::virtual_time::Stopwatch;
 
 pub(super) fn all() -> Vec<Scenario> {
@@ -28,6 +28,7 @@ pub(super) fn all() -> Vec<Scenario> {
         scenario!(a_server_that_falls_silent_in_the_handshake_is_given_up_in_time),
         scenario!(a_server_that_goes_away_in_the_handshake_is_a_failure_of_it),
         scenario!(tls_without_a_configuration_for_it_is_an_error_that_says_so),
+        scenario!(a_cancel_is_encrypted_if_its_session_is).needs(Offer::EncryptedCancels),
     ];
     let before_tls = [
         scenario!(a_client_that_prefers_tls_goes_on_without),
@@ -81,6 +82,42 @@ fn a_server_with_tls_is_talked_to_through_it(stage: &Stage<'_>, tls: Tls) {
 
     read.expect("a result");
     assert_eq!((rows, bytes), (5_000, 5_000_000));
+    client.shows_that_it_is_usable();
+    drop(client);
+    server.finish();
+}
+
+/// Its key lets whoever reads it cancel everything that the session does.
+fn a_cancel_is_encrypted_if_its_session_is(stage: &Stage<'_>) {
+    let identity = TlsIdentity::new();
+    let canceled = Latch::new("the cancel has come");
+    let server = stage.listen(stage.listener().raw(), {
+        let (identity, canceled) = (identity.clone(), canceled);
+        move |session| {
+            session.accept_tls(&identity)?;
+            if session.number() > 0 {
+                let Initial::Cancel(_) = session.next_initial()? else {
+                    return Err("no CancelRequest".into());
+                };
+                canceled.release();
+                return Ok(());
+            }
+            session.accept_startup(Auth::Trust)?;
+            session.expect_query("select slowly")?;
+            canceled.wait(LONG)?;
+            session.send_error("57014", "canceled")?;
+            session.ready(TransactionStatus::Idle)?;
+            serve_proof(session)
+        }
+    });
+    let config = asking(&server, Tls::Require, &identity, "localhost");
+    let mut client = server.connect_with(config).expect("both have TLS");
+    client.set_statement_timeout(Some(SHORT));
+
+    let outcome = client.execute("select slowly");
+
+    assert!(matches!(outcome, Err(Error::Statement(StatementError::DeadlineExceeded))), "{outcome:?}");
+    client.set_statement_timeout(None);
     client.shows_that_it_is_usable();
     drop(client);
     server.finish();

@@ -3,10 +3,12 @@
 mod authentication;
 mod bounds;
 mod cancel;
+mod deadline;
 mod encryption;
 mod ending;
 mod errors;
 mod flow;
+mod late_cancel;
 mod prepared;
 mod results;
 mod transactions;
@@ -37,6 +39,8 @@ pub(super) fn all() -> Vec<Scenario> {
         ("errors", errors::all()),
         ("transactions", transactions::all()),
         ("cancel", cancel::all()),
+        ("late_cancel", late_cancel::all()),
+        ("deadline", deadline::all()),
         ("bounds", bounds::all()),
         ("flow", flow::all()),
         ("ending", ending::all()),

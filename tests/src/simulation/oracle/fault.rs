@@ -54,6 +54,7 @@ impl Oracle {
                     let open = self.on_wire.is_some() && asked.is_none_or(|asked| asked.kind != Kind::Sync);
                     self.lost == Some(*loss) && *request_open == open
                 }
+                Fault::CancelUnsettled => self.is_burnt && self.on_wire.is_none(),
                 Fault::Closed => self.terminated,
                 _ => false,
             };

@@ -61,6 +61,7 @@ fn failure_fits(what: &What, error: &StatementError, asked: &Asked, now: Instant
                 && described != found
         }
         (What::CopyOut, StatementError::CopiesOut) => !asked.copy,
+        (What::Columns(_) | What::CopyOut, StatementError::DeadlineExceeded) => overdue,
         _ => false,
     }
 }

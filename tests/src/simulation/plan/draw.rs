@@ -39,6 +39,7 @@ impl Plan {
             }),
             cancel_loss: random.pick(&[0, 0, 0, 2]),
             cancel_delay: random.duration(2),
+            cancel_late: random.pick(&[0, 0, 0, 2]),
             abandon_budget: random.pick(&[0, 64, 1000, 1 << 20]),
             probe: Request {
                 kind: Kind::Query,

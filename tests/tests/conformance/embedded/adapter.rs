@@ -4,6 +4,8 @@ use std::future::Future;
 use std::io;
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use hyperwire_blocking::{self as blocking, Config};
@@ -11,7 +13,7 @@ use hyperwire_core::buffer::OutBuf;
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{
-    Event, Fault, Misuse, RequestId, RequestOptions, ServerError, Session, StatementError,
+    CancelDelivery, Event, Fault, Misuse, RequestId, RequestOptions, ServerError, Session, StatementError,
 };
 use hyperwire_tests::conformance::{Client, Offer, Runtime};
 
@@ -52,6 +54,8 @@ impl<X> Embedded<X> {
 
 struct Embedder<X> {
     driver: Driver<X>,
+    /// A canceler does not know whether its CancelRequest will arrive.
+    is_burnt: Arc<AtomicBool>,
     endpoint: Endpoint,
 }
 
@@ -69,7 +73,7 @@ impl<X: Blocks> Runtime for Embedded<X> {
         let endpoint = config.endpoint;
         let driver = X::block_on(Driver::<X>::connect(endpoint.clone(), config.session));
         let driver = driver.map_err(|error| in_words_of_the_suite(error, &endpoint))?;
-        Ok(Box::new(Driven::new(Embedder { driver, endpoint })))
+        Ok(Box::new(Driven::new(Embedder { driver, is_burnt: Arc::default(), endpoint })))
     }
 }
 
@@ -80,6 +84,9 @@ impl<X: Blocks> Drive for Embedder<X> {
         start: impl FnOnce(&mut Session, RequestOptions, &mut OutBuf) -> Result<RequestId, Misuse>,
         each: impl FnMut(&Event, Option<Row<'_>>) -> ControlFlow<()>,
     ) -> Result<(), blocking::Error> {
+        if self.is_burnt.load(Ordering::Acquire) {
+            self.driver.session.burn_cancel_key();
+        }
         let outcome = X::block_on(self.driver.run(timeout, start, each));
         outcome.map_err(|error| in_words_of_the_suite(error, &self.endpoint))
     }
@@ -94,9 +101,10 @@ impl<X: Blocks> Drive for Embedder<X> {
 
     fn canceler(&self) -> Result<Box<dyn FnOnce() -> Result<(), blocking::Error> + Send>, blocking::Error> {
         let key = self.driver.session.cancel_key().ok_or(blocking::Error::NoCancelKey)?;
-        let endpoint = self.endpoint.clone();
+        let (endpoint, is_burnt) = (self.endpoint.clone(), self.is_burnt.clone());
         Ok(Box::new(move || {
-            let delivered = X::block_on(deliver::<X>(endpoint.clone(), key));
+            let (became, delivered) = X::block_on(deliver::<X>(endpoint.clone(), key));
+            is_burnt.fetch_or(became == CancelDelivery::Unknown, Ordering::Release);
             delivered.map_err(|error| in_words_of_the_suite(error, &endpoint))
         }))
     }

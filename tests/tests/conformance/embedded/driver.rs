@@ -4,6 +4,7 @@ use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant as Clock};
 
@@ -13,7 +14,8 @@ use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{
-    CANCEL_TIMEOUT, Config, Event, Fault, Misuse, RequestId, RequestOptions, ServerError, Session,
+    CANCEL_TIMEOUT, CancelDelivery, Config, Event, Fault, Misuse, RequestId, RequestOptions, ServerError,
+    Session,
 };
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::{CancelKey, InitialMessage};
@@ -52,7 +54,7 @@ pub(crate) struct Driver<X> {
     epoch: Clock,
     /// The last request, unless it is over.
     open: Option<RequestId>,
-    delivery: Option<Later<Result<(), Error>>>,
+    delivery: Option<Later<(CancelDelivery, Result<(), Error>)>>,
     executor: PhantomData<X>,
 }
 
@@ -151,9 +153,9 @@ impl<X: Executor> Driver<X> {
 
     /// Ready when something happened. Reading never waits for writing, nor for the delivery of a cancel.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.delivery.as_mut().is_some_and(|delivery| delivery.as_mut().poll(cx).is_ready()) {
+        if let Some(Poll::Ready((became, _))) = self.delivery.as_mut().map(|one| one.as_mut().poll(cx)) {
             self.delivery = None;
-            self.session.cancel_delivered(&mut self.out);
+            self.session.cancel_ended(became, &mut self.out);
             return Poll::Ready(());
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(()) };
@@ -191,12 +193,18 @@ impl<X> Drop for Driver<X> {
     }
 }
 
-/// Asks the server to cancel what a session runs, and waits, bounded, until it has taken that.
-pub(crate) async fn deliver<X: Executor>(endpoint: Endpoint, key: CancelKey) -> Result<(), Error> {
+/// Asks the server to cancel what a session runs, and waits, bounded, until it has taken that. Once it was told, only the
+/// end of the connection shows that it will not take it later.
+pub(crate) async fn deliver<X: Executor>(
+    endpoint: Endpoint,
+    key: CancelKey,
+) -> (CancelDelivery, Result<(), Error>) {
     let mut out = OutBuf::new();
     out.push(&InitialMessage::CancelRequest(key));
+    let told = AtomicBool::new(false);
     let work = async {
         let mut stream = X::connect(endpoint, Clock::now() + CANCEL_TIMEOUT).await?;
+        told.store(true, Ordering::Relaxed);
         stream.write_all(out.unsent()).await?;
         while stream.read(&mut [0; 16]).await? > 0 {}
         Ok(())
@@ -205,5 +213,9 @@ pub(crate) async fn deliver<X: Executor>(endpoint: Endpoint, key: CancelKey) -> 
         X::sleep(CANCEL_TIMEOUT).await;
         Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
     };
-    future::or(pin!(late), pin!(work)).await
+    match future::or(pin!(late), pin!(work)).await {
+        Ok(()) => (CancelDelivery::Delivered, Ok(())),
+        Err(error) if told.load(Ordering::Relaxed) => (CancelDelivery::Unknown, Err(error)),
+        Err(error) => (CancelDelivery::NotSent, Err(error)),
+    }
 }

@@ -1,0 +1,250 @@
+//! A CancelRequest on its way, over a connection of its own: encrypted if the session's is.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant as Clock};
+
+use hyperwire_core::buffer::OutBuf;
+use hyperwire_core::session::{CANCEL_TIMEOUT, CancelDelivery};
+use hyperwire_core::wire::{CancelKey, InitialMessage};
+
+use super::cancels::{Cancels, UnderWay};
+use super::channel::{Channel, Ready, Transport};
+use crate::config::Config;
+use crate::socket::is_not_now;
+
+/// Reads of a server that talks instead of closing, before others get their turn.
+const READS_AT_ONCE: u32 = 16;
+
+/// How late whoever drives this may come for the server to be given up. One that comes later was busy elsewhere, and has
+/// a second look.
+const PUNCTUAL: Duration = Duration::from_millis(250);
+
+/// What it takes to have a session's statement canceled, wherever that is asked for.
+#[derive(Clone, Debug)]
+pub struct CancelTarget {
+    config: Config,
+    key: CancelKey,
+    is_encrypted: bool,
+    cancels: Arc<Cancels>,
+}
+
+/// What came of a CancelRequest.
+#[derive(Debug)]
+pub struct CancelOutcome {
+    /// For the session, which must know whether it may still arrive.
+    pub delivery: CancelDelivery,
+    /// For whoever asked for it.
+    pub result: io::Result<()>,
+}
+
+/// A CancelRequest that is being delivered, at most for [`CANCEL_TIMEOUT`].
+///
+/// A runtime connects until [`Delivery::deadline`], says [`Delivery::connected`] or [`Delivery::fail`], and then polls,
+/// whenever the transport is ready for what is [wanted](Delivery::wanted) or the deadline has passed. Dropping it before
+/// its end is fine.
+pub struct Delivery<T> {
+    channel: Channel<T>,
+    config: Config,
+    key: CancelKey,
+    is_encrypted: bool,
+    out: OutBuf,
+    step: Step,
+    deadline: Clock,
+    /// The server had more to say than was listened to.
+    more: bool,
+    from_outside: Option<UnderWay>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Connect,
+    AskForTls,
+    ShakeHands,
+    Say,
+    /// The server closes, without a word if it is hyperd, once it has acted.
+    Listen,
+}
+
+impl CancelTarget {
+    pub(super) fn new(config: &Config, key: CancelKey, is_encrypted: bool, cancels: &Arc<Cancels>) -> Self {
+        Self { config: config.clone(), key, is_encrypted, cancels: Arc::clone(cancels) }
+    }
+
+    /// How the session is connected.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Begins to deliver what the session asked for.
+    #[must_use]
+    pub fn deliver<T: Transport>(&self) -> Delivery<T> {
+        Delivery::start(&self.config, self.key, self.is_encrypted)
+    }
+
+    /// Begins to deliver what somebody else asked for; the session learns of it.
+    #[must_use]
+    pub fn deliver_from_outside<T: Transport>(&self) -> Delivery<T> {
+        let mut delivery = self.deliver();
+        delivery.from_outside = Some(self.cancels.begin(delivery.deadline));
+        delivery
+    }
+}
+
+impl<T: Transport> Delivery<T> {
+    pub(super) fn start(config: &Config, key: CancelKey, is_encrypted: bool) -> Self {
+        Self {
+            channel: Channel::new(),
+            config: config.clone(),
+            key,
+            is_encrypted,
+            out: OutBuf::new(),
+            step: Step::Connect,
+            deadline: T::now() + CANCEL_TIMEOUT,
+            more: false,
+            from_outside: None,
+        }
+    }
+
+    /// When to poll if nothing happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Clock {
+        if self.more { T::now() } else { self.deadline }
+    }
+
+    /// What the transport is to be ready for.
+    #[must_use]
+    pub fn wanted(&self) -> Ready {
+        self.channel.handshake().unwrap_or_else(|| Ready {
+            readable: matches!(self.step, Step::AskForTls | Step::Listen),
+            writable: !self.out.is_empty() || self.channel.holds_back(),
+        })
+    }
+
+    /// The transport, to wait for it.
+    ///
+    /// # Errors
+    /// There is none yet.
+    pub fn transport(&mut self) -> io::Result<&mut T> {
+        self.channel.transport()
+    }
+
+    /// Gives it the transport, which is connected.
+    pub fn connected(&mut self, transport: T) {
+        self.channel.open(transport);
+        if self.is_encrypted {
+            self.out.push(&InitialMessage::SslRequest);
+            self.step = Step::AskForTls;
+        } else {
+            self.begin_to_say();
+        }
+    }
+
+    /// Ends it: no connection could be made, or waiting for it failed.
+    pub fn fail(&mut self, error: io::Error) -> CancelOutcome {
+        self.end(Err(error))
+    }
+
+    /// Goes on as far as that takes no waiting.
+    pub fn poll(&mut self) -> Poll<CancelOutcome> {
+        let now = T::now();
+        if now > self.deadline + PUNCTUAL {
+            self.deadline = now + PUNCTUAL;
+        }
+        self.more = false;
+        match self.go_on() {
+            Ok(true) => Poll::Ready(self.end(Ok(()))),
+            Err(error) if !is_not_now(&error) => Poll::Ready(self.end(Err(error))),
+            _ if now < self.deadline => Poll::Pending,
+            _ => Poll::Ready(self.end(Err(io::ErrorKind::TimedOut.into()))),
+        }
+    }
+
+    /// Whether the server has closed its end.
+    fn go_on(&mut self) -> io::Result<bool> {
+        loop {
+            match self.step {
+                Step::Connect => return Ok(false),
+                Step::AskForTls => {
+                    self.send()?;
+                    let mut answer = [0];
+                    match self.channel.read(&mut answer)? {
+                        0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                        _ if answer == *b"S" => self.channel.start_tls(&self.config)?,
+                        // What it carries would be read by whoever listens.
+                        _ => return Err(io::Error::other("the server has no TLS for a cancel request")),
+                    }
+                    self.step = Step::ShakeHands;
+                }
+                Step::ShakeHands if !self.channel.shake_hands()? => return Ok(false),
+                Step::ShakeHands => self.begin_to_say(),
+                Step::Say => {
+                    self.send()?;
+                    self.step = Step::Listen;
+                }
+                Step::Listen => {
+                    for _ in 0..READS_AT_ONCE {
+                        match self.channel.read(&mut [0; 4096]) {
+                            Ok(0) => return Ok(true),
+                            Ok(_) => {}
+                            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(true),
+                            Err(error) => return Err(error),
+                        }
+                    }
+                    self.more = true;
+                    return Ok(false);
+                }
+            }
+        }
+    }
+
+    fn begin_to_say(&mut self) {
+        self.out.push(&InitialMessage::CancelRequest(self.key));
+        self.step = Step::Say;
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        while !self.out.is_empty() {
+            let count = self.channel.write(self.out.unsent())?;
+            self.out.sent(count);
+        }
+        self.channel.flush()
+    }
+}
+
+impl<T> Delivery<T> {
+    fn end(&mut self, result: io::Result<()>) -> CancelOutcome {
+        // A server that got only a part of it sees the end of the connection there.
+        let may_have_left = match self.step {
+            Step::Connect | Step::AskForTls | Step::ShakeHands => false,
+            Step::Say => self.out.is_empty(),
+            Step::Listen => true,
+        };
+        let delivery = match result {
+            Ok(()) => CancelDelivery::Delivered,
+            Err(_) if may_have_left => CancelDelivery::Unknown,
+            Err(_) => CancelDelivery::NotSent,
+        };
+        if let Some(under_way) = self.from_outside.take() {
+            under_way.end(delivery);
+        }
+        CancelOutcome { delivery, result }
+    }
+}
+
+impl<T> Drop for Delivery<T> {
+    fn drop(&mut self) {
+        if self.from_outside.is_some() {
+            let _ = self.end(Err(io::ErrorKind::Interrupted.into()));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Delivery<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery").field("step", &self.step).finish_non_exhaustive()
+    }
+}
