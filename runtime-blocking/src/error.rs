@@ -101,7 +101,7 @@ impl Error {
         match self {
             Self::Session { fault, .. } | Self::Misuse(Misuse::Dead(fault)) => fault.blame(),
             Self::Connect { .. } => Blame::Link,
-            Self::Statement(StatementError::Server(_) | StatementError::DeadlineExceeded) => Blame::Server,
+            Self::Statement(StatementError::Server(_)) => Blame::Server,
             Self::Tls(_) => Blame::Peer,
             Self::Batch { error, .. } => error.blame(),
             Self::Statement(_)

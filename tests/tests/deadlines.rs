@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use hyperwire_blocking::{Client, Error};
 use hyperwire_core::session::StatementError;
-use hyperwire_core::wire::TransactionStatus;
+use hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 use hyperwire_tests::script::{LONG, SHORT, config, serve};
 use hyperwire_tests::scripted::{Listen, Rows, Server, oid};
 
@@ -21,7 +21,8 @@ fn endless() -> Server {
             session.send_until_blocked(&[Some(b"a row")], Duration::from_millis(5), 1 << 20)?;
         }
         session.send_error("57014", "canceled")?;
-        session.ready(TransactionStatus::Idle)
+        session.ready(TransactionStatus::Idle)?;
+        session.expect(&FrontendMessage::Terminate)
     })
 }
 
