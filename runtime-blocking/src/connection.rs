@@ -63,6 +63,7 @@ impl Connection {
         if let Some(target) = self.carrier.take_cancel() {
             // The session bounds the wait for its effect, whatever comes of it.
             self.carrier.cancel_ended(deliver(&target, target.deliver()).delivery);
+            return Ok(());
         }
         if let Some(cancels) = self.carrier.awaited_cancels() {
             cancels.wait();

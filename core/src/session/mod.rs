@@ -17,7 +17,7 @@
 //! | bytes arrived | [`InBuf::space`], [`InBuf::filled`], then [`Session::poll`] until it returns `None` |
 //! | end of file, an error | [`Session::handle_eof`], [`Session::handle_link_loss`] |
 //! | a deadline passed | [`Session::handle_timeout`], then poll |
-//! | a CancelRequest was sent, or not | [`Session::cancel_ended`] |
+//! | a CancelRequest was sent, or not | [`Session::cancel_ended`], then poll |
 //! | a caller wants something | [`Session::query`] and its siblings, [`Session::demand`], [`Session::cancel`], [`Session::abandon`] |
 //! | what to wait for | [`Session::wants`]; write [`OutBuf::unsent`] whenever there is some, and never stop reading because a write is blocked |
 //!

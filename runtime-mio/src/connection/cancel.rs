@@ -40,13 +40,13 @@ impl Connection {
         }
     }
 
-    /// Goes on with the delivery as far as that takes no waiting.
-    pub(super) fn deliver(&mut self) {
-        let Some(delivery) = &mut self.delivery else { return };
-        if let Poll::Ready(outcome) = delivery.poll(&self.registry) {
-            self.delivery = None;
-            self.cancel_ended(outcome.delivery);
-        }
+    /// Goes on with the delivery as far as that takes no waiting; whether it ended, which the session may have news of.
+    pub(super) fn deliver(&mut self) -> bool {
+        let Some(delivery) = &mut self.delivery else { return false };
+        let Poll::Ready(outcome) = delivery.poll(&self.registry) else { return false };
+        self.delivery = None;
+        self.cancel_ended(outcome.delivery);
+        true
     }
 
     fn cancel_ended(&mut self, delivery: CancelDelivery) {

@@ -11,7 +11,9 @@ impl Connection {
     /// Moves what can be moved without waiting; whether the session may have something to say because of it. Reading
     /// never waits for writing.
     pub(super) fn carry(&mut self) -> Result<bool, Error> {
-        self.deliver();
+        if self.deliver() {
+            return Ok(true);
+        }
         self.dial();
         if let Some(error) = self.failed.take() {
             self.due = false;
