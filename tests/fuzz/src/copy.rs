@@ -6,7 +6,7 @@
 //! The data that the session writes is what it was given, in order; everything that it writes a server can read.
 
 use hyperwire_core::buffer::{InBuf, OutBuf};
-use hyperwire_core::session::{Config, Event, RequestOptions, Session};
+use hyperwire_core::session::{CancelDelivery, Config, Event, RequestOptions, Session};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::{Frame, FrontendMessage, Limits, Split};
 
@@ -42,7 +42,7 @@ pub fn judge(input: &[u8]) {
         loop {
             match session.poll(&mut bytes, &mut out, now) {
                 Ok(Some(Event::CopyData(_))) => drop(session.copy_data(&bytes).len()),
-                Ok(Some(Event::SendCancel(_))) => session.cancel_delivered(&mut out),
+                Ok(Some(Event::SendCancel(_))) => session.cancel_ended(CancelDelivery::Delivered, &mut out),
                 Ok(Some(_)) => {}
                 Ok(None) => break,
                 Err(_) => {

@@ -7,7 +7,7 @@
 
 use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::row::Parameters;
-use hyperwire_core::session::{Config, Event, Password, RequestId, RequestOptions, Session};
+use hyperwire_core::session::{CancelDelivery, Config, Event, Password, RequestId, RequestOptions, Session};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::{Frame, FrontendMessage, InitialMessage, Limits, Split};
 
@@ -60,7 +60,7 @@ fn conversation(bytes: &[u8], piece: usize, requests: u8, small: bool) -> Vec<St
                     let _ = session.copy_in(b"some data", &mut out);
                     let _ = session.copy_done(&mut out);
                 }
-                Ok(Some(Event::SendCancel(_))) => session.cancel_delivered(&mut out),
+                Ok(Some(Event::SendCancel(_))) => session.cancel_ended(CancelDelivery::Delivered, &mut out),
                 Ok(Some(event)) => {
                     told.push(format!("{event:?}"));
                     if let Event::Prepared { statement, .. } = &event {
