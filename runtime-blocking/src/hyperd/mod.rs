@@ -3,6 +3,7 @@
 //! [`locate_or_install`] says where a hyperd is, [`Hyperd::start`] starts it, [`Hyperd::shutdown`] ends it so that
 //! every database is on disk. A hyperd never outlives the process that started it, not even one that is killed.
 
+mod confine;
 mod environment;
 mod error;
 mod install;
@@ -24,6 +25,7 @@ mod system;
 #[cfg(unix)]
 pub(crate) use system::wait_for_exit;
 
+pub use confine::{Confinement, Enforced, Folders};
 pub use environment::Environment;
 pub use error::{InstallError, LocateError, ShutdownError, StartError};
 pub use install::{Progress, Step, install, locate_or_install};

@@ -9,6 +9,7 @@ use hyperwire_core::hyperd::{
     CallbackDecoder, CallbackError, CommandLine, Endpoint, Login, open_files, password_input, query_threads,
 };
 
+use super::confine::{Own, confined};
 use super::log_tail::last_lines_of_newest_log;
 use super::private_folder::{PrivateFolder, sweep};
 use super::system::{self, CallbackConnection, CallbackListener, Guard};
@@ -94,7 +95,12 @@ impl Hyperd {
         .arguments()?;
 
         let guard = Guard::start(&folder).map_err(during("starting the process that cleans up"))?;
-        let child = spawn(settings, &arguments, input.as_deref(), &guard, &folder)?;
+        let own = Own {
+            program: &settings.program,
+            folders: &own_places(&listen, &[folder.path(), &log_dir, &temp_dir]),
+            listens_on_tcp: matches!(listen, Endpoint::Tcp { .. }),
+        };
+        let child = spawn(settings, &arguments, input.as_deref(), &guard, &folder, &own)?;
         let mut parts = Parts { child, guard, folder, log_dir };
         match await_callback(&mut parts.child, &listener, deadline) {
             Ok((callback, endpoint)) => Ok(Self { parts, callback: Some(callback), endpoint, over: false }),
@@ -329,6 +335,7 @@ fn spawn(
     input: Option<&[u8]>,
     guard: &Guard,
     folder: &PrivateFolder,
+    own: &Own<'_>,
 ) -> Result<Child, StartError> {
     let failed = |source| StartError::Io { action: "preparing the process", source };
     let mut command = Command::new(&settings.program);
@@ -343,7 +350,10 @@ fn spawn(
     }
     guard.listen_to(&mut command).map_err(failed)?;
     system::in_a_group_of_its_own(&mut command);
-    let spawned = spawn_unless_written(&mut command);
+    let spawned = match &settings.confinement {
+        None => spawn_unless_written(&mut command),
+        Some(confinement) => confined(confinement, own, || spawn_unless_written(&mut command)),
+    };
     spawned.map_err(|source| StartError::Spawn { program: settings.program.clone(), source })
 }
 
@@ -353,6 +363,15 @@ fn holding(input: &[u8]) -> io::Result<Stdio> {
     let (reader, mut writer) = io::pipe()?;
     writer.write_all(input)?;
     Ok(reader.into())
+}
+
+/// The folders that hyperd itself writes to: those given, and that of its socket.
+fn own_places<'a>(listen: &'a Endpoint, folders: &[&'a Path]) -> Vec<&'a Path> {
+    let socket = match listen {
+        Endpoint::Domain { path } => Path::new(path).parent(),
+        _ => None,
+    };
+    folders.iter().copied().chain(socket).collect()
 }
 
 /// A program that was unpacked a moment ago can be open for writing in a child that another thread is just starting;

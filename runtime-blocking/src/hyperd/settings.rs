@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use hyperwire_core::hyperd::DEFAULT_USER;
 
+use super::Confinement;
+
 /// How hyperd is to be started.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -33,6 +35,9 @@ pub struct Settings {
     /// A file that hyperd keeps open as long as it lives: who locks it before the start knows afterwards, even when
     /// the starter has crashed, whether hyperd is still there. Unix only, and not together with a password.
     pub hold_open: Option<Arc<File>>,
+    /// What it may reach, as far as the kernel can enforce that: see [`Enforced`](super::Enforced). `None` is
+    /// everything.
+    pub confinement: Option<Confinement>,
     /// Further settings of hyperd, name and value, such as `("ssl-certificate", "...")`. One that hyperwire sets too
     /// replaces its value.
     pub extra: Vec<(String, String)>,
@@ -94,6 +99,7 @@ impl Settings {
             run_dir: None,
             ready_within: Duration::from_secs(60),
             hold_open: None,
+            confinement: None,
             extra: Vec::new(),
         }
     }
