@@ -1,6 +1,7 @@
 //! A hyperd that the kernel keeps to some folders, and from the network. No setting of hyperd helps here: what SQL says is
 //! what is tried.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "tests say why they are skipped")]
 
 use std::fs;
 use std::net::TcpListener;

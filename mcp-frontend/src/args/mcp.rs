@@ -26,6 +26,9 @@ pub(crate) struct McpArguments {
     /// Read and write files only in this folder; may be given several times.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) allow_dir: Vec<PathBuf>,
+    /// Let `execute` read and write files of other machines: S3, Azure, Google Cloud Storage.
+    #[arg(long)]
+    pub(crate) allow_network: bool,
     /// The database that is kept; HYPERDB_PERSISTENT_DB says the same.
     #[arg(long, value_name = "FILE.hyper", conflicts_with = "ephemeral_only")]
     pub(crate) persistent_db: Option<PathBuf>,

@@ -32,13 +32,13 @@ const EXPORTS: &str = ", or `export` the whole result to a file";
 pub(crate) fn instructions(state: &State) -> String {
     let options = &state.options;
     let keeps = state.engine.databases.get(PERSISTENT).is_ok();
-    let exports = !options.read_only || options.export_dir.is_some();
+    let policy = &state.policy;
     format!(
         "{READS}{}\n\n{}{NAMES}{}\n\n{DIALECT}\n\n{ANSWERS}{}. Calls that take longer than {} s go on as a job: see `job`.",
-        if options.read_only { READS_ONLY } else { LOADS },
+        if policy.has("load") { LOADS } else { READS_ONLY },
         if keeps { KEEPS } else { LOCAL_ONLY },
-        if options.read_only { "" } else { ATTACHES },
-        if exports { EXPORTS } else { "" },
+        if policy.has("database") { ATTACHES } else { "" },
+        if policy.has("export") { EXPORTS } else { "" },
         options.soft_deadline.as_secs_f64(),
     )
 }

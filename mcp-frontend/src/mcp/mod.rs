@@ -24,7 +24,9 @@ mod overview;
 mod owner;
 mod paths;
 mod persistent;
+mod policy;
 mod prompts;
+mod protection;
 mod read_only;
 mod resources;
 mod result;
@@ -40,6 +42,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hyperwire_tokio::hyperd::Folders;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -80,6 +83,10 @@ async fn serve(arguments: &McpArguments) -> Exit {
         // A folder that is not there, or no place for scratch files; without a hyperd there still is a server.
         Err(failure) => return complain(&failure.say(&Offers::everything()), Exit::Usage),
     };
+    if !state.paths.allowed().is_empty() {
+        let [files, network] = state.protection.lines();
+        complain(&format!("{files}; {network}."), Exit::Success);
+    }
     last_resort::end_on_signals(&state.ending);
     let warming = state.engine.clone();
     tokio::spawn(async move {
@@ -110,26 +117,28 @@ async fn state(arguments: &McpArguments) -> Result<Arc<State>, Failure> {
             persistent::locate(&disk, asked, arguments.read_only, &paths).await?
         }
     };
+    let policy = policy::Policy::new(arguments);
     let export_dir = match &arguments.export_dir {
         Some(folder) => Some(disk.folder(folder).await?),
         None => None,
     };
     let engine =
-        Engine::new(&disk, &kind(arguments, &paths, persistent.as_ref(), export_dir.as_deref())).await?;
+        Engine::new(&disk, &kind(arguments, &paths, persistent.as_ref(), export_dir.as_deref()), &policy)
+            .await?;
     if let Some(persistent) = persistent {
         engine.databases.add(persistent)?;
     }
     let options = Options {
-        read_only: arguments.read_only,
         soft_deadline: Duration::from_secs_f64(arguments.soft_deadline),
-        toolsets: arguments.toolsets.clone(),
         export_dir,
         content: arguments.content,
     };
-    let tools = tools::definitions(&options);
+    let tools = tools::definitions(&policy);
     Ok(Arc::new(State {
         offers: Offers::new(&tools, !engine.is_private()),
         tools,
+        protection: protection::Protection::new(!paths.allowed().is_empty(), engine.is_private(), &policy),
+        policy,
         options,
         disk,
         paths,
@@ -159,7 +168,12 @@ fn kind(
     }
     let persistent = persistent.and_then(|database| database.path.parent()).map(Path::to_path_buf);
     let export = export_dir.map(Path::to_path_buf);
-    Kind::Bounded(paths.allowed().iter().cloned().chain(persistent).chain(export).collect())
+    let written = persistent.into_iter().chain(export);
+    let allowed = paths.allowed().to_vec();
+    Kind::Bounded(match arguments.read_only {
+        true => Folders::new(allowed, written.collect()),
+        false => Folders::new(Vec::new(), allowed.into_iter().chain(written).collect()),
+    })
 }
 
 fn complain(why: &str, exit: Exit) -> Exit {

@@ -17,21 +17,20 @@ use super::jobs::Jobs;
 use super::overview::Overview;
 use super::owner::Owner;
 use super::paths::Paths;
+use super::policy::Policy;
+use super::protection::Protection;
 use super::resources::Exports;
 use super::result::Parking;
 use super::server::Tasks;
 use super::tools::Definition;
 use super::watching::Watches;
-use crate::args::mcp::{ContentKind, Toolset};
+use crate::args::mcp::ContentKind;
 
 /// How the server was started.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    pub(crate) read_only: bool,
     /// A call that takes longer becomes a job.
     pub(crate) soft_deadline: Duration,
-    /// Tools besides the eight.
-    pub(crate) toolsets: Vec<Toolset>,
     /// Where a read-only server may export to; canonical.
     pub(crate) export_dir: Option<PathBuf>,
     /// What answers consist of.
@@ -40,6 +39,8 @@ pub(crate) struct Options {
 
 /// The server's one state.
 pub(crate) struct State {
+    pub(crate) policy: Policy,
+    pub(crate) protection: Protection,
     pub(crate) options: Options,
     /// Those that it has, in the order that clients see.
     pub(crate) tools: Vec<Definition>,

@@ -197,7 +197,7 @@ fn what_cannot_be_watched_is_refused() {
     let on = |path: &Path| json!({"op": "start", "path": path, "table": "t"});
 
     assert!(refused(on(outside.path())).contains("outside"));
-    assert!(refused(on(&inside.path().join("file.csv"))).contains("no folder"));
+    assert!(refused(on(&inside.path().join("file.csv"))).contains("not a folder"));
     assert!(refused(on(&inside.path().join("none"))).contains("none"));
     assert!(refused(json!({"op": "stop", "path": inside.path()})).contains("not watched"));
     assert!(refused(json!({"op": "list", "path": inside.path()})).contains("path"));

@@ -2,39 +2,13 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::{Advice, Needs, OPTIONAL, Offers};
-use crate::args::mcp::{ContentKind, Toolset};
+use crate::mcp::policy::Policy;
 use crate::mcp::resources::{guide, skill};
-use crate::mcp::state::Options;
 use crate::mcp::tools::definitions;
-
-/// The options of every server that has other tools than the others.
-fn all_options() -> Vec<Options> {
-    let toolsets = [
-        vec![],
-        vec![Toolset::Memory],
-        vec![Toolset::Watch],
-        vec![Toolset::Catalog],
-        vec![Toolset::Memory, Toolset::Watch, Toolset::Catalog],
-    ];
-    let mut all = Vec::new();
-    for toolsets in toolsets {
-        for (read_only, export_dir) in [(false, None), (true, None), (true, Some("/out".into()))] {
-            all.push(Options {
-                read_only,
-                soft_deadline: Duration::from_secs(45),
-                toolsets: toolsets.clone(),
-                export_dir,
-                content: ContentKind::Both,
-            });
-        }
-    }
-    all
-}
 
 /// The tools that a text speaks of. `database` is an argument, too: the tool is called "the tool `database`".
 fn named(text: &str) -> Vec<&'static str> {
@@ -58,8 +32,8 @@ fn assert_true_of(offers: &Offers, about: &str, text: &str) {
 
 #[test]
 fn advice_speaks_of_what_each_server_has() {
-    for options in all_options() {
-        let tools = definitions(&options);
+    for policy in Policy::all() {
+        let tools = definitions(&policy);
         for shares_hyperd in [true, false] {
             let offers = Offers::new(&tools, shares_hyperd);
             for advice in Advice::ALL {
@@ -76,8 +50,8 @@ fn advice_speaks_of_what_each_server_has() {
 
 #[test]
 fn descriptions_and_schemas_speak_of_what_each_server_has() {
-    for options in all_options() {
-        let tools = definitions(&options);
+    for policy in Policy::all() {
+        let tools = definitions(&policy);
         let offers = Offers::new(&tools, true);
         for tool in &tools {
             assert_true_of(&offers, tool.name, tool.description);

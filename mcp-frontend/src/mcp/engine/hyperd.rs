@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hyperwire_tokio::hyperd::{Confinement, Folders};
 #[cfg(unix)]
 use hyperwire_tokio::hyperwire_core::election::Phase;
 use hyperwire_tokio::hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
@@ -18,6 +19,7 @@ use crate::connection::with_causes;
 use crate::mcp::advice::Offers;
 use crate::mcp::disk::Disk;
 use crate::mcp::failure::Failure;
+use crate::mcp::policy::Policy;
 
 /// How long a call waits for a hyperd, the replacement of one that hangs included: see
 /// [`ENGINE_HUNG_WITHIN`](hyperwire_tokio::hyperwire_core::daemon::ENGINE_HUNG_WITHIN), and 15 s for ending it. Fetching one may
@@ -68,25 +70,31 @@ pub(crate) enum Kind {
     Shared,
     /// One of this server's own.
     Private,
-    /// One of this server's own that opens no file outside of these folders, whatever SQL says. Only hyperd itself can
-    /// promise that: nobody else knows what a statement opens.
-    Bounded(Vec<PathBuf>),
+    /// One of this server's own that opens no file outside of these folders, whatever SQL says. Only the kernel can
+    /// promise that, and hyperd itself as far as no links are concerned: nobody else knows what a statement opens.
+    Bounded(Folders),
 }
 
 impl Hyperd {
     /// `scratch` is a folder for this server's files, which a bounded one may open too.
-    pub(super) fn new(kind: &Kind, scratch: PathBuf) -> Result<Self, Failure> {
+    pub(super) fn new(kind: &Kind, scratch: PathBuf, policy: &Policy) -> Result<Self, Failure> {
+        let confined = |folders: Option<Folders>| match policy.network() {
+            true => folders.map(|folders| Confinement::in_folders(folders, true)),
+            false => Some(Confinement::without_network(folders)),
+        };
         match kind {
             #[cfg(unix)]
             Kind::Shared => {
                 Ok(shared().unwrap_or_else(|why| Self::Nowhere(unavailable(&why.say(&Offers::everything())))))
             }
             #[cfg(not(unix))]
-            Kind::Shared => Ok(Self::Private(Private::new(Vec::new()))),
-            Kind::Private => Ok(Self::Private(Private::new(Vec::new()))),
+            Kind::Shared => Ok(Self::Private(Private::new(Vec::new(), confined(None)))),
+            Kind::Private => Ok(Self::Private(Private::new(Vec::new(), confined(None)))),
             Kind::Bounded(folders) => {
-                let folders = [folders.as_slice(), &[scratch]].concat();
-                Ok(Self::Private(Private::new(super::private::bounds(&folders)?)))
+                let mut folders = folders.clone();
+                folders.write.push(scratch);
+                let settings = super::private::bounds(&[folders.read.as_slice(), &folders.write].concat())?;
+                Ok(Self::Private(Private::new(settings, confined(Some(folders)))))
             }
         }
     }

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use crate::mcp::call::Call;
 use crate::mcp::disk::{Disk, shown};
 use crate::mcp::failure::Failure;
+use crate::mcp::policy::Policy;
 use crate::mcp::read_only::Oracle;
 use admission::Admission;
 use databases::{Database, Databases, LOCAL, Mode, PERSISTENT};
@@ -93,7 +94,7 @@ enum Purpose {
 }
 
 impl Engine {
-    pub(crate) async fn new(disk: &Disk, kind: &Kind) -> Result<Arc<Self>, Failure> {
+    pub(crate) async fn new(disk: &Disk, kind: &Kind, policy: &Policy) -> Result<Arc<Self>, Failure> {
         let scratch = Scratch::create(disk).await.map_err(|fault| {
             Failure::new(format!("There is no place for scratch files: {}. Set TMPDIR.", fault.why()))
         })?;
@@ -104,7 +105,7 @@ impl Engine {
             mode: Mode::ReadWrite,
         })?;
         Ok(Arc::new(Self {
-            hyperd: Hyperd::new(kind, scratch.path().to_owned())?,
+            hyperd: Hyperd::new(kind, scratch.path().to_owned(), policy)?,
             databases,
             oracle: Oracle::default(),
             admission: Admission::new(),
@@ -193,7 +194,7 @@ impl Engine {
             self.connect().await.map(|(idle, _hold)| self.park(idle))
         };
         let (session, proven) = tokio::join!(session, self.oracle.prove(self, None));
-        session.and(proven)
+        session.and(proven.map(drop))
     }
 
     /// What callers should know of what happened to hyperd since this was last asked.

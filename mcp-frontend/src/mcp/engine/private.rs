@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Client;
-use hyperwire_tokio::hyperd::{Environment, Hyperd as Process, Settings, locate_or_install};
+use hyperwire_tokio::hyperd::{Confinement, Environment, Hyperd as Process, Settings, locate_or_install};
 use hyperwire_tokio::hyperwire_core::hyperd::Endpoint;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
@@ -29,6 +29,8 @@ const GONE_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) struct Private {
     /// `--name=value` for hyperd.
     settings: Vec<(String, String)>,
+    /// What the kernel keeps it to.
+    confinement: Option<Confinement>,
     slot: Arc<Mutex<Slot>>,
 }
 
@@ -68,8 +70,8 @@ pub(super) fn bounds(folders: &[PathBuf]) -> Result<Vec<(String, String)>, Failu
 }
 
 impl Private {
-    pub(super) fn new(settings: Vec<(String, String)>) -> Self {
-        Self { settings, slot: Arc::default() }
+    pub(super) fn new(settings: Vec<(String, String)>, confinement: Option<Confinement>) -> Self {
+        Self { settings, confinement, slot: Arc::default() }
     }
 
     pub(super) async fn connect(&self) -> Result<(Hold, Client), Failure> {
@@ -127,14 +129,14 @@ impl Private {
 
     /// The one that runs, or a new one.
     async fn running(&self) -> Result<(Endpoint, Run), Failure> {
-        let settings = self.settings.clone();
+        let (settings, confinement) = (self.settings.clone(), self.confinement.clone());
         let slot = self.slot.clone();
         let run = async {
             let mut slot = slot.lock_owned().await;
             if let Some(running) = slot.running() {
                 return Ok(running);
             }
-            spawn_blocking(move || start(slot, settings))
+            spawn_blocking(move || start(slot, settings, confinement))
                 .await
                 .unwrap_or_else(|stopped| Err(stopped.to_string()))
         };
@@ -176,7 +178,11 @@ impl Slot {
     }
 }
 
-fn start(mut slot: OwnedMutexGuard<Slot>, extra: Vec<(String, String)>) -> Result<(Endpoint, Run), String> {
+fn start(
+    mut slot: OwnedMutexGuard<Slot>,
+    extra: Vec<(String, String)>,
+    confinement: Option<Confinement>,
+) -> Result<(Endpoint, Run), String> {
     // What is left of one that ended.
     drop(slot.process.take());
     let mut progress = Shown::new();
@@ -184,6 +190,7 @@ fn start(mut slot: OwnedMutexGuard<Slot>, extra: Vec<(String, String)>) -> Resul
         .map_err(|error| with_causes(&error))?;
     let mut settings = Settings::new(found.path);
     settings.extra.extend(extra);
+    settings.confinement = confinement;
     let process = Process::start(&settings).map_err(|error| with_causes(&error))?;
     slot.started += 1;
     slot.suspicion = None;

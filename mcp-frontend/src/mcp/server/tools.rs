@@ -24,8 +24,9 @@ use crate::mcp::changes::Change;
 use crate::mcp::failure::Failure;
 use crate::mcp::jobs::{Job, Outcome};
 use crate::mcp::owner::Owner;
+use crate::mcp::policy::Hints;
 use crate::mcp::state::State;
-use crate::mcp::tools::{self, Definition, Hints};
+use crate::mcp::tools::{self, Definition};
 
 /// How often a caller who gave a token hears of its call. One that is answered sooner hears nothing.
 const PROGRESS: Duration = Duration::from_millis(200);
@@ -33,7 +34,10 @@ const PROGRESS: Duration = Duration::from_millis(200);
 const JOB: &str = "job";
 
 pub(super) fn list(state: &State) -> ListToolsResult {
-    let all = state.tools.iter().cloned().map(|definition| tool(definition, state.options.content));
+    let all = state.tools.iter().cloned().filter_map(|definition| {
+        let hints = state.policy.hints(definition.name)?;
+        Some(tool(definition, hints, state.options.content))
+    });
     ListToolsResult::with_all_items(all.collect())
         .with_ttl_ms(FIXED_TTL_MS)
         .with_cache_scope(CacheScope::Private)
@@ -218,14 +222,13 @@ impl Told {
     }
 }
 
-fn tool(definition: Definition, kind: ContentKind) -> Tool {
-    let hints = ToolAnnotations::new().open_world(false);
-    let hints = match definition.hints {
-        Hints::Reads => hints.read_only(true),
-        Hints::Adds => hints.read_only(false).destructive(false),
-        Hints::Changes => hints.read_only(false).destructive(true),
-        Hints::Repeats => hints.read_only(false).destructive(false).idempotent(true),
-    };
+fn tool(definition: Definition, hints: Hints, kind: ContentKind) -> Tool {
+    let told = ToolAnnotations::new()
+        .read_only(hints.read_only)
+        .destructive(hints.destructive)
+        .open_world(hints.open_world);
+    // Every word of a list of tools costs its readers; this one matters only where something is changed.
+    let hints = if hints.idempotent && !hints.read_only { told.idempotent(true) } else { told };
     let tool =
         Tool::new_with_raw(definition.name, Some(definition.description.into()), object(definition.input))
             .with_title(definition.title)

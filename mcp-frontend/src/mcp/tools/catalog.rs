@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Definition, Hints, operations};
+use super::{Definition, operations};
 use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, NOTES, QUERIES, Row, Statement, Written};
 use crate::mcp::call::Call;
@@ -80,12 +80,11 @@ pub(crate) enum Arguments {
 }
 
 pub(super) fn definition(read_only: bool) -> Definition {
-    let (description, ops, hints): (_, &[&str], _) = if read_only {
+    let (description, ops): (_, &[&str]) = if read_only {
         (
             "Read saved queries and notes on tables: list (both, texts cut), get_query(name), get_metadata(table). To \
              run a saved query, pass its sql to `query`. They are in `database` (default: persistent).",
             READ_OPS,
-            Hints::Reads,
         )
     } else {
         (
@@ -95,7 +94,6 @@ pub(super) fn definition(read_only: bool) -> Definition {
              texts cut. Queries are kept in `database` (default: persistent, or local without it), notes beside their \
              table.",
             OPS,
-            Hints::Changes,
         )
     };
     let texts: &[&str] =
@@ -115,7 +113,6 @@ pub(super) fn definition(read_only: bool) -> Definition {
         name: "catalog",
         title: "Catalog",
         description,
-        hints,
         input: operations(ops, properties.into()),
         output: None,
     }

@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+use super::Definition;
 use super::arguments::{Seconds, seconds_schema};
-use super::{Definition, Hints};
 use crate::mcp::advice::Advice;
 use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
@@ -54,7 +54,6 @@ pub(super) fn definition() -> Definition {
             are. x, y and series default to what the column types suggest; several y or a series column give a legend. \
             `inputs` draws files directly. `path`, ending with .png or .svg, also saves the picture; most clients show \
             PNG alone.",
-        hints: Hints::Adds,
         input: json!({
             "type": "object",
             "properties": {
@@ -182,7 +181,7 @@ fn format(arguments: &Arguments) -> Result<Format, Failure> {
 async fn place(state: &State, arguments: &Arguments) -> Result<Option<PathBuf>, Failure> {
     let Some(path) = &arguments.path else { return Ok(None) };
     let place = state.paths.to_write(path, arguments.overwrite).await?;
-    if !state.options.read_only {
+    if !state.policy.is_read_only() {
         return Ok(Some(place));
     }
     match &state.options.export_dir {

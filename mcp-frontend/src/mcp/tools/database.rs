@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Definition, Hints};
+use super::Definition;
 use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
@@ -54,7 +54,6 @@ pub(super) fn definition() -> Definition {
         title: "Database",
         description: "Attach a .hyper file, so that SQL can name its tables alias.schema.table in every tool; create one \
             (empty, readwrite); or detach it (the file stays). Attach again to change the mode, after a detach.",
-        hints: Hints::Adds,
         input: json!({
             "type": "object",
             "properties": {

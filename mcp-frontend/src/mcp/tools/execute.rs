@@ -6,9 +6,9 @@ use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::Definition;
 use super::arguments::{Seconds, seconds_schema};
 use super::query::elapsed_ms;
-use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
@@ -41,7 +41,6 @@ pub(super) fn definition() -> Definition {
             be undone. Unqualified tables are those of `database` (default: local, which is temporary; persistent is \
             kept). Temporary tables and settings end with the call. `on_disk` says whether changes to other databases \
             than local would survive a crash.",
-        hints: Hints::Changes,
         input: json!({
             "type": "object",
             "properties": {
@@ -85,7 +84,12 @@ async fn execute(
     call: &Call,
 ) -> Result<Answer, Failure> {
     let text = statements.join("\n");
-    state.paths.allow_sql(&text).await?;
+    for sql in statements {
+        state.policy.check_network(sql)?;
+    }
+    if !state.protection.folders_by_kernel() {
+        state.paths.allow_sql(&text).await?;
+    }
     let needs = Needs { database: database.as_deref(), sql: &text, light: false };
     let mut lease = state.engine.lease(needs, call).await?;
     // Temporary tables and settings are the caller's, and end with the call.

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::Definition;
 use super::arguments::Seconds;
-use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::failure::Failure;
@@ -48,7 +48,6 @@ pub(super) fn definition() -> Definition {
             background: true are jobs at once. wait: its result, as its own tool would answer it, or how far it is after \
             wait_s; status: how far it is; cancel: stops it. Calls that still run have an id, too (see `inspect`). Without \
             id: all jobs and running calls. Results are kept for 1 hour (the last 64).",
-        hints: Hints::Repeats,
         input: json!({
             "type": "object",
             "properties": {

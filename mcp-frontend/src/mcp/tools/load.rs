@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::Definition;
 use super::arguments::{Seconds, seconds_schema};
-use super::{Definition, Hints};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
@@ -70,7 +70,6 @@ pub(super) fn definition() -> Definition {
         title: "Load",
         description: "Load files, inline data or SELECTs into tables, each source all or nothing. Types are inferred from all \
             of the data; `schema` overrides columns. append and merge match columns by name.",
-        hints: Hints::Changes,
         input: json!({
             "type": "object",
             "properties": {

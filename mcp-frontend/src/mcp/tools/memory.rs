@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Definition, Hints, operations};
+use super::{Definition, operations};
 use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
@@ -98,12 +98,11 @@ impl TryFrom<String> for Name {
 }
 
 pub(super) fn definition(read_only: bool) -> Definition {
-    let (description, ops, hints): (_, &[&str], _) = if read_only {
+    let (description, ops): (_, &[&str]) = if read_only {
         (
             "Read what was kept by key in stores: get, list (keys; with values if `values`), list_stores, size. It is in \
              `database` (default: persistent), table _hyperdb_kv_store(store_name, key, value).",
             READ_OPS,
-            Hints::Reads,
         )
     } else {
         (
@@ -113,7 +112,6 @@ pub(super) fn definition(read_only: bool) -> Definition {
              first one; nobody else gets it. Kept in `database` (default: persistent, or local without it), table \
              _hyperdb_kv_store(store_name, key, value).",
             OPS,
-            Hints::Changes,
         )
     };
     let mut properties = json!({
@@ -139,7 +137,6 @@ pub(super) fn definition(read_only: bool) -> Definition {
         name: "memory",
         title: "Memory",
         description,
-        hints,
         input: operations(ops, properties),
         output: None,
     }

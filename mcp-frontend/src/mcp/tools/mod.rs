@@ -22,8 +22,8 @@ use super::answer::Answer;
 use super::call::Call;
 use super::failure::Failure;
 use super::missing::{self, Said};
-use super::state::{Options, State};
-use crate::args::mcp::Toolset;
+use super::policy::Policy;
+use super::state::State;
 
 /// What clients are told of a tool.
 #[derive(Clone, Debug)]
@@ -31,23 +31,9 @@ pub(crate) struct Definition {
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
     pub(crate) description: &'static str,
-    pub(crate) hints: Hints,
     pub(crate) input: Value,
     /// The schema of structured answers; tools without one answer with something else.
     pub(crate) output: Option<Value>,
-}
-
-/// MCP's tool annotations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hints {
-    /// It changes nothing.
-    Reads,
-    /// It adds and never takes away.
-    Adds,
-    /// It may change or remove what is there.
-    Changes,
-    /// Calling it twice is as calling it once.
-    Repeats,
 }
 
 /// The arguments of a tool that does what `op` says.
@@ -101,35 +87,25 @@ fn with_background(mut definition: Definition) -> Definition {
 }
 
 /// The tools that this server has, always in the same order.
-pub(crate) fn definitions(options: &Options) -> Vec<Definition> {
-    let has = |toolset| options.toolsets.contains(&toolset);
-    let exports = !options.read_only || options.export_dir.is_some();
-    let mut all = vec![query::definition(exports)];
-    if !options.read_only {
-        all.push(execute::definition());
+pub(crate) fn definitions(policy: &Policy) -> Vec<Definition> {
+    policy.tools().map(|tool| with_background(definition(tool, policy))).collect()
+}
+
+fn definition(tool: &str, policy: &Policy) -> Definition {
+    match tool {
+        "query" => query::definition(policy.has("export")),
+        "execute" => execute::definition(),
+        "inspect" => inspect::definition(),
+        "load" => load::definition(),
+        "export" => export::definition(),
+        "database" => database::definition(),
+        "chart" => chart::definition(),
+        "job" => job::definition(),
+        "memory" => memory::definition(policy.is_read_only()),
+        "watch" => watch::definition(),
+        "catalog" => catalog::definition(policy.is_read_only()),
+        _ => unreachable!("{tool} is no tool"),
     }
-    all.push(inspect::definition());
-    if !options.read_only {
-        all.push(load::definition());
-    }
-    if exports {
-        all.push(export::definition());
-    }
-    if !options.read_only {
-        all.push(database::definition());
-    }
-    all.push(chart::definition());
-    all.push(job::definition());
-    if has(Toolset::Memory) {
-        all.push(memory::definition(options.read_only));
-    }
-    if has(Toolset::Watch) && !options.read_only {
-        all.push(watch::definition());
-    }
-    if has(Toolset::Catalog) {
-        all.push(catalog::definition(options.read_only));
-    }
-    all.into_iter().map(with_background).collect()
 }
 
 /// Runs a tool.
@@ -143,7 +119,7 @@ pub(crate) async fn run(
     let Some(definition) = state.tools.iter().find(|tool| tool.name == name) else {
         return Err(Failure::new(format!("There is no tool {name}.")));
     };
-    check_operation(state.options.read_only, name, &arguments)?;
+    check_operation(state.policy.is_read_only(), name, &arguments)?;
     let (asked, warnings) = Asked::of(definition, arguments)?;
     let outcome = match run_one(&state, asked, &call).await {
         Err(failure) => Err(missing::explain(&state, failure, &said, &call).await),

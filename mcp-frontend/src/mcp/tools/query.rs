@@ -11,8 +11,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::Definition;
 use super::arguments::{Seconds, seconds_schema};
-use super::{Definition, Hints};
 use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
@@ -63,7 +63,6 @@ pub(super) fn definition(exports: bool) -> Definition {
         name: "query",
         title: "Query",
         description: if exports { described!(", or `export` all") } else { described!("") },
-        hints: Hints::Reads,
         input: json!({
             "type": "object",
             "properties": {

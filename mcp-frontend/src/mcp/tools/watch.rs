@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Definition, Hints, arguments, load as loading, operations};
+use super::{Definition, arguments, load as loading, operations};
 use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
@@ -43,7 +43,6 @@ pub(super) fn definition() -> Definition {
             on with what came meanwhile. A file is loaded once, when it was not written to for 2 s, and if ready_suffix is \
             given (such as .ready) only when name + suffix exists. Files stay where they are. list: what was loaded, failed \
             (with errors; tried again when changed), or changed since.",
-        hints: Hints::Adds,
         input: operations(
             &["start", "stop", "list"],
             json!({

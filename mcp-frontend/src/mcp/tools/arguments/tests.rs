@@ -1,25 +1,19 @@
 //! Every argument of every tool, given in ways that mean something and in ways that do not.
 
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::super::{Asked, Definition, definitions, take_background};
-use crate::args::mcp::{ContentKind, Toolset};
-use crate::mcp::state::Options;
+use crate::mcp::policy::Policy;
 
 /// All tools, in a server that has all of them.
 fn tools() -> &'static [Definition] {
     static TOOLS: OnceLock<Vec<Definition>> = OnceLock::new();
     TOOLS.get_or_init(|| {
-        definitions(&Options {
-            read_only: false,
-            soft_deadline: Duration::from_secs(45),
-            toolsets: vec![Toolset::Memory, Toolset::Watch, Toolset::Catalog],
-            export_dir: None,
-            content: ContentKind::Both,
-        })
+        let policies = Policy::all();
+        let most = policies.iter().max_by_key(|policy| policy.tools().count());
+        definitions(most.expect("there are policies"))
     })
 }
 

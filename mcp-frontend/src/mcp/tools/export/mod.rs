@@ -14,9 +14,9 @@ use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::Definition;
 use super::arguments::{Seconds, seconds_schema};
 use super::query::elapsed_ms;
-use super::{Definition, Hints};
 use crate::mcp::answer::{Answer, Link};
 use crate::mcp::call::Call;
 use crate::mcp::changes::Change;
@@ -69,7 +69,6 @@ pub(super) fn definition() -> Definition {
             ending): csv, json, jsonl, parquet, arrow, arrow_stream, iceberg (a folder), hyper (a database; table may be a \
             pattern like sales.*). options: csv delimiter, header, null; parquet codec (snappy, zstd); hyper table. Cast \
             what a format lacks (uuid, interval, geography) to text.",
-        hints: Hints::Adds,
         input: json!({
             "type": "object",
             "properties": {
@@ -188,7 +187,7 @@ async fn tables(
 
 /// A read-only server writes into one folder only.
 fn stays_inside(state: &State, target: &Path) -> Result<(), Failure> {
-    let Some(folder) = state.options.export_dir.as_ref().filter(|_| state.options.read_only) else {
+    let Some(folder) = state.options.export_dir.as_ref().filter(|_| state.policy.is_read_only()) else {
         return Ok(());
     };
     if target.starts_with(folder) {

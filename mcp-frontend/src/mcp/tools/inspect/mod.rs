@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Definition, Hints};
+use super::Definition;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::disk::blocking;
@@ -42,7 +42,6 @@ pub(super) fn definition() -> Definition {
             target: a table, a pattern with * or % (sales.*), a database alias, a data file's path, a folder or a pattern of files (/data/*.csv: kinds and sizes, or with detail what is in each), or hyper://sql (the guide \
             to Hyper's SQL). detail: names, \
             columns (with the row count), sample (first rows), stats (nulls, distinct, min, max, mean; of more than 100,000 rows distinct_about, an estimate).",
-        hints: Hints::Reads,
         input: json!({
             "type": "object",
             "properties": {

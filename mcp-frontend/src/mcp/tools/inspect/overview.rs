@@ -51,7 +51,9 @@ pub(super) async fn overview(state: &Arc<State>, call: &Call) -> Answer {
             "becomes_job_after_s": options.soft_deadline.as_secs_f64(),
         },
         "folders": folders,
-        "read_only": options.read_only,
+        "read_only": state.policy.is_read_only(),
+        "network": state.policy.network(),
+        "protection": state.protection.lines(),
     });
     let hanging = state.disk.hanging();
     if !hanging.is_empty() {
