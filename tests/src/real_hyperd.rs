@@ -10,6 +10,7 @@ use hyperwire_blocking::hyperd::{
 };
 use hyperwire_blocking::hyperwire_core::row::FromValue;
 use hyperwire_blocking::hyperwire_core::session::Password;
+use hyperwire_blocking::hyperwire_core::sql::Identifier;
 use hyperwire_blocking::hyperwire_core::wire::TransactionStatus;
 use hyperwire_blocking::{Client, Config, Error, Rows};
 use rustix::param::clock_ticks_per_second;
@@ -111,8 +112,7 @@ impl RealHyperd {
         let path = self.folder().join(name);
         let path = path.to_str().expect("temporary folders have UTF-8 names").to_owned();
         let mut client = self.connect();
-        let quoted = path.replace('"', "\"\"");
-        client.execute(&format!("CREATE DATABASE \"{quoted}\"")).expect("hyperd makes a database");
+        client.execute(&format!("CREATE DATABASE {}", Identifier(&path))).expect("hyperd makes a database");
         client.close().expect("hyperd lets go of it");
         path
     }

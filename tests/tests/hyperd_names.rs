@@ -209,3 +209,33 @@ fn standard_strings_cannot_be_switched_off() {
 
     assert_eq!(value::<String>(&mut client, "SELECT 'a\\n'"), "a\\n");
 }
+
+/// Names and strings get into SQL by `core::sql` alone, in all crates.
+#[test]
+fn nothing_else_quotes_by_hand() {
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut folders: Vec<_> = ["core", "runtime-blocking", "runtime-mio", "runtime-tokio", "mcp-frontend"]
+        .iter()
+        .map(|name| workspace.join(name).join("src"))
+        .collect();
+    let by_hand = [r#"replace('"', "\"\"")"#, r#"replace('\'', "''")"#, r#"replace("'", "''")"#];
+    let mut found = Vec::new();
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                files += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.extend(
+                    by_hand.iter().filter(|way| text.contains(**way)).map(|way| (path.clone(), *way)),
+                );
+            }
+        }
+    }
+
+    assert!(files > 300, "{files} files");
+    assert_eq!(found, [], "use Identifier and Literal of core::sql");
+}

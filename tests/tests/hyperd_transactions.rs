@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hyperwire_blocking::hyperwire_core::sql::Identifier;
 use hyperwire_blocking::hyperwire_core::wire::TransactionStatus;
 use hyperwire_blocking::{Client, Error};
 use hyperwire_tests::real_hyperd::{RealHyperd, assert_usable, sqlstate, value};
@@ -212,7 +213,7 @@ fn closing_is_fine_without_a_database_and_with_one_that_was_detached() {
     let database = hyperd.create_database("a \"quoted\" name.hyper");
     let mut client = hyperd.connect_to(&database);
 
-    client.execute(&format!("DETACH DATABASE \"{}\"", database.replace('"', "\"\""))).unwrap();
+    client.execute(&format!("DETACH DATABASE {}", Identifier(&database))).unwrap();
 
     client.close().unwrap();
     hyperd.connect_to(&database).close().unwrap();

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::Misuse;
+use crate::sql::Identifier;
 use crate::time::Duration;
 use crate::wire::{Format, Limits, StartupParameters};
 
@@ -116,8 +117,7 @@ impl Config {
     /// server closes its side before it has written the file (it was killed right then: the table was missing).
     #[must_use]
     pub fn detach(&self) -> Option<String> {
-        let quoted = self.database.as_ref()?.replace('"', "\"\"");
-        Some(alloc::format!("DETACH DATABASE \"{quoted}\""))
+        Some(alloc::format!("DETACH DATABASE {}", Identifier(self.database.as_ref()?)))
     }
 
     /// Appends the parameters of the StartupMessage.

@@ -12,7 +12,7 @@ use super::token::is_blank;
 /// The name of a table: `table`, `schema.table` or `alias.schema.table`.
 ///
 /// Parsed as people and models write it: a part in double quotes is exactly what stands in them; a part without quotes is
-/// what stands there, with its capitals, up to the next dot. A dot or a quote in a name therefore needs quotes. Displayed
+/// what stands there, with its capitals, up to the next dot. A name that has a dot or begins with a quote needs quotes. Displayed
 /// with quotes only where hyperd needs them, so that it can be copied into SQL and parsed again.
 ///
 /// ```
@@ -33,7 +33,7 @@ pub struct QualifiedName {
 pub enum NameError {
     /// Nothing stands where a part is expected: at an end, or between two dots.
     Empty,
-    /// A double quote is not closed, or stands inside of a part that does not begin with one, or something follows it.
+    /// A double quote at the beginning of a part is not closed, or something else than a dot follows the closing one.
     Quote,
     /// There are more than three parts.
     Long,
@@ -120,7 +120,7 @@ fn first_part(text: &str) -> Result<(String, &str), NameError> {
     let Some(mut rest) = text.strip_prefix('"') else {
         let (part, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
         let part = part.trim_end_matches(is_blank);
-        return if part.contains('"') { Err(NameError::Quote) } else { Ok((part.to_string(), rest)) };
+        return Ok((part.to_string(), rest));
     };
     let mut part = String::new();
     loop {

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use hyperwire_blocking::hyperwire_core::sql::Identifier;
+
 /// The one spelling of the file's path: absolute, without symbolic links. Hyper takes another spelling of the same
 /// file for another database, and finds it locked. A file that does not exist is fine if it is `to_create`.
 pub(super) fn spelled(path: &Path, to_create: bool) -> Result<String, String> {
@@ -36,7 +38,7 @@ fn in_its_folder(path: &Path) -> Result<PathBuf, String> {
 
 /// The statement that creates the database if it is not there.
 pub(super) fn create_statement(path: &str) -> String {
-    format!("CREATE DATABASE IF NOT EXISTS \"{}\"", path.replace('"', "\"\""))
+    format!("CREATE DATABASE IF NOT EXISTS {}", Identifier(path))
 }
 
 #[cfg(test)]

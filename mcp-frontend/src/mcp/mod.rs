@@ -34,6 +34,7 @@ mod server;
 mod state;
 mod stdio;
 mod tables;
+mod target;
 mod tools;
 mod watching;
 mod wildcard;

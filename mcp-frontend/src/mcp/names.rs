@@ -1,54 +1,48 @@
 //! Names of databases, schemas and tables, as people and models write them.
 
-use super::engine::quoted;
+use hyperwire_tokio::hyperwire_core::sql::{QualifiedName, Shown};
 
-/// A name in SQL, with quotes only where it needs them. Reserved words need none behind a dot.
+/// A name in SQL, with quotes only where it needs them.
 pub(crate) fn shown(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'));
-    if plain { name.to_owned() } else { quoted(name) }
+    Shown(name).to_string()
 }
 
-/// `a."B c".d` in its parts; `None` if a quote or a part is missing.
+/// `a."B c".d` in its parts; `None` if it is no name.
 pub(crate) fn parts(text: &str) -> Option<Vec<String>> {
-    let mut parts = Vec::new();
-    let mut rest = text.trim();
-    loop {
-        let part;
-        (part, rest) = first_part(rest)?;
-        if part.is_empty() {
-            return None;
-        }
-        parts.push(part);
-        match rest.strip_prefix('.') {
-            Some(more) => rest = more,
-            None => return rest.is_empty().then_some(parts),
-        }
-    }
+    text.parse().ok().map(|name: QualifiedName| name.parts().to_vec())
 }
 
-fn first_part(text: &str) -> Option<(String, &str)> {
-    let Some(mut rest) = text.strip_prefix('"') else {
-        let (part, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-        return Some((part.to_owned(), rest));
-    };
-    let mut part = String::new();
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        part.push_str(before);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                part.push('"');
-                rest = more;
-            }
-            None => return Some((part, after)),
-        }
-    }
-}
-
-/// Whether a text has wildcards.
+/// Whether a text has wildcards. What stands in double quotes is what it is.
 pub(crate) fn is_pattern(text: &str) -> bool {
-    text.contains(['%', '*'])
+    unquoted(text).any(|piece| piece.contains(['%', '*']))
+}
+
+/// Whether a file is meant by its place: there is a slash that is not in a quoted name.
+pub(crate) fn has_slash(text: &str) -> bool {
+    unquoted(text).any(|piece| piece.contains(['/', '\\']))
+}
+
+/// What stands outside of double quotes.
+fn unquoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('"').step_by(2)
+}
+
+/// The parts of a pattern between dots that are not quoted, and whether they stand in double quotes, without them.
+pub(crate) fn pattern_parts(pattern: &str) -> Vec<(String, bool)> {
+    let mut parts = vec![(String::new(), false)];
+    for (index, piece) in pattern.split('"').enumerate() {
+        let is_quoted = index % 2 == 1;
+        let mut pieces = if is_quoted { vec![piece] } else { piece.split('.').collect() }.into_iter();
+        let Some((last, was_quoted)) = parts.last_mut() else { break };
+        // Two that touch are a doubled quote.
+        if is_quoted && *was_quoted {
+            last.push('"');
+        }
+        *was_quoted |= is_quoted;
+        last.push_str(pieces.next().unwrap_or_default());
+        parts.extend(pieces.map(|piece| (piece.to_owned(), false)));
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -56,19 +50,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quotes_are_there_where_a_name_needs_them() {
-        assert_eq!(shown("orders_2"), "orders_2");
-        assert_eq!(shown("Orders"), "\"Orders\"");
-        assert_eq!(shown("2024"), "\"2024\"");
-        assert_eq!(shown("a\"b"), "\"a\"\"b\"");
-    }
-
-    #[test]
-    fn a_name_has_parts_between_dots_that_are_not_quoted() {
-        assert_eq!(parts("a.\"b.\"\"c\".d").unwrap(), ["a", "b.\"c", "d"]);
-        assert_eq!(parts("orders").unwrap(), ["orders"]);
-        assert_eq!(parts("a..b"), None);
-        assert_eq!(parts("\"open"), None);
-        assert_eq!(parts("\"a\"b"), None);
+    fn what_stands_in_quotes_is_no_pattern_and_no_path() {
+        assert!(is_pattern("a.*") && is_pattern("\"a b\".%") && !is_pattern("local.public.\"100%\""));
+        assert!(has_slash("data/x") && !has_slash("public.\"a/b\""));
+        let part = |text: &str, is_quoted| (text.to_owned(), is_quoted);
+        assert_eq!(pattern_parts("\"My S.\".*"), [part("My S.", true), part("*", false)]);
+        assert_eq!(pattern_parts("s.\"a\"\"*\""), [part("s", false), part("a\"*", true)]);
     }
 }

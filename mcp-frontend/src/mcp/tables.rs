@@ -12,7 +12,7 @@ use super::call::Call;
 use super::engine::databases::LOCAL;
 use super::engine::{Lease, Needs, literal, quoted};
 use super::failure::{Failure, nearest};
-use super::names::{parts, shown};
+use super::names::{parts, pattern_parts, shown};
 use super::state::State;
 use super::wildcard::Wildcard;
 
@@ -21,6 +21,16 @@ use super::wildcard::Wildcard;
 pub(crate) struct Table {
     pub(crate) schema: String,
     pub(crate) name: String,
+}
+
+impl Table {
+    /// Its name where its database is known, for readers: the schema is left out if it is public.
+    pub(crate) fn in_database(&self) -> String {
+        match self.schema.as_str() {
+            "public" => shown(&self.name),
+            schema => format!("{}.{}", shown(schema), shown(&self.name)),
+        }
+    }
 }
 
 /// A column of a table, in the table's order.
@@ -62,13 +72,34 @@ impl Found {
     }
 }
 
-/// A pattern of tables: of their names, or of as many of alias.schema.name, from the end, as it has dots.
+/// A pattern of tables: of their names, or of as many of alias.schema.name, from the end, as it has dots outside of quotes.
 #[derive(Debug)]
-pub(crate) struct TablePattern(Vec<Wildcard>);
+pub(crate) struct TablePattern(Vec<Part>);
+
+/// What a name is held against.
+#[derive(Debug)]
+enum Part {
+    /// It stood in double quotes.
+    Exactly(String),
+    Like(Wildcard),
+}
+
+impl Part {
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exactly(text) => text == name,
+            Self::Like(wildcard) => wildcard.matches(name),
+        }
+    }
+}
 
 impl TablePattern {
     pub(crate) fn new(pattern: &str) -> Result<Self, Failure> {
-        pattern.split('.').map(Wildcard::of_names).collect::<Result<_, _>>().map(Self)
+        let part = |(text, is_quoted): (String, bool)| match is_quoted {
+            true => Ok(Part::Exactly(text)),
+            false => Wildcard::of_names(&text).map(Part::Like),
+        };
+        pattern_parts(pattern).into_iter().map(part).collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether a table is meant.
@@ -127,23 +158,43 @@ pub(crate) async fn all(state: &Arc<State>, call: &Call) -> Vec<Found> {
     all
 }
 
-/// The table that `name` is of: `table`, `schema.table`, `alias.table` or `alias.schema.table`, quoted or not. One that
-/// `database` (the scratch database, if there is none) does not have may be any other's.
+/// The table that `name` is of: `table`, `schema.table`, `alias.table` or `alias.schema.table`, quoted or not. If no
+/// `database` is given, one that the scratch database does not have may be any other's.
 pub(crate) async fn find(
     state: &Arc<State>,
     name: &str,
     database: Option<&str>,
     call: &Call,
 ) -> Result<Found, Failure> {
-    let at_home = match database {
-        Some(alias) => state.engine.databases.get(alias)?.alias,
-        None => LOCAL.to_owned(),
+    let home = match database {
+        Some(alias) => Some(state.engine.databases.get(alias)?.alias),
+        None => None,
     };
     let all = all(state, call).await;
+    let within: Vec<_> = match &home {
+        Some(alias) => all.iter().filter(|found| found.alias == *alias).cloned().collect(),
+        None => all.clone(),
+    };
     // A table's name may have dots and spaces, and who asks may not have quoted it.
     let parts = parts(name).unwrap_or_default();
-    let candidates = [matching(&all, &parts, &at_home), matching(&all, &[name.to_owned()], &at_home)];
-    match candidates.iter().find(|found| !found.is_empty()).map(Vec::as_slice) {
+    let at_home = home.as_deref().unwrap_or(LOCAL);
+    let candidates = |of: &[Found]| -> Vec<Found> {
+        let found = matching(of, &parts, at_home);
+        let found = if found.is_empty() { matching(of, &[name.to_owned()], at_home) } else { found };
+        found.into_iter().cloned().collect()
+    };
+    let found = candidates(&within);
+    if found.is_empty()
+        && let Some(home) = &home
+        && let Some(elsewhere) = candidates(&all).first()
+    {
+        return Err(Failure::new(format!(
+            "There is no table {name} in {home}, but there is {}. Next: pass database = {}, or none.",
+            elsewhere.shown(),
+            elsewhere.alias
+        )));
+    }
+    match (!found.is_empty()).then_some(found.as_slice()) {
         Some([one]) => Ok((*one).clone()),
         Some(several) => {
             let names: Vec<_> = several.iter().take(10).map(|found| found.shown()).collect();
@@ -213,6 +264,20 @@ pub(crate) fn near_tables(name: &str, all: &[Found]) -> Vec<String> {
     let of_name =
         |near: &&str| all.iter().filter(|found| found.table.name == **near).map(Found::shown).collect();
     near.iter().flat_map(|near| -> Vec<String> { of_name(near) }).take(3).collect()
+}
+
+/// The schemas of the database with this alias, but those of the catalog.
+pub(crate) async fn schemas(state: &Arc<State>, alias: &str, call: &Call) -> Result<Vec<String>, Failure> {
+    let mut lease = open(state, alias, call).await?;
+    let sql = format!(
+        "SELECT n.nspname FROM {}.pg_catalog.pg_namespace n WHERE n.nspname NOT IN ('pg_catalog', 'pg_temp', \
+         'information_schema', 'tableau') ORDER BY 1",
+        quoted(alias)
+    );
+    let rows = lease.query(&sql).await?;
+    let schemas = rows.map(|row| Ok::<_, hyperwire_tokio::Error>(row.get(0)?)).await?;
+    lease.finish().await?;
+    Ok(schemas)
 }
 
 /// [`sizes`] on a session that has the database attached.

@@ -62,6 +62,27 @@ fn names_that_are_not_there_are_answered_with_those_that_are() {
 }
 
 #[test]
+fn whole_rows_as_values_are_answered_with_what_hyper_has_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path());
+
+    for (sql, expected) in [
+        ("SELECT count(p.*) FROM people p", &["count(*)"][..]),
+        ("SELECT count(DISTINCT p.*) FROM people p", &["count(*)"]),
+        ("SELECT max(people.*) FROM people", &["name the columns"]),
+        ("SELECT p.* IS NULL FROM people p", &["name the columns"]),
+        ("SELECT * FROM people WHERE (id, name) = (1, 'a')", &["0A000", "column by column"]),
+        ("SELECT * FROM people WHERE (id, name) < (1, 'a')", &["0A000", "a = 1 AND b < 2"]),
+        ("SELECT * FROM people WHERE (id, name) IN ((1, 'a'), (2, 'b'))", &["0A000", "EXISTS"]),
+        ("SELECT * FROM people WHERE (id, name) IN (SELECT 1, 'a')", &["EXISTS (SELECT 1"]),
+        ("SELECT ROW(id, name) FROM people", &["0A000", "column by column"]),
+        ("SELECT (id, name) IS DISTINCT FROM (1, 'a') FROM people", &["0A000", "column by column"]),
+    ] {
+        says(&server, "query", &json!({"sql": sql}), expected);
+    }
+}
+
+#[test]
 fn what_hyper_refuses_is_answered_with_how_it_is_done() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path());

@@ -469,26 +469,6 @@ fn merge_updates_what_has_the_key_and_inserts_the_rest() {
     );
 }
 
-#[test]
-fn several_sources_are_loaded_and_each_failure_is_told() {
-    let server = Server::start(&[]);
-    let sources = json!([
-        {"table": "a", "data": "x\n1\n"},
-        {"table": "b", "data": "x,y\n1\n"},
-        {"table": "c", "data": [{"x": 3}]},
-        {"table": "d", "sql": "SELECT * FROM nowhere"}
-    ]);
-
-    let answer = server.call("load", json!({"sources": sources}));
-
-    let tables: Vec<_> =
-        answer.structured()["tables"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
-    let failures: Vec<_> =
-        answer.structured()["failures"].as_array().unwrap().iter().map(|t| t["table"].clone()).collect();
-    assert_eq!((tables, failures), (vec![json!("a"), json!("c")], vec![json!("b"), json!("d")]));
-    assert_eq!((rows(&server, "a"), rows(&server, "c")), (json!([[1]]), json!([[3]])));
-}
-
 // --- Failures --------------------------------------------------------------------------------------------------------
 
 #[test]

@@ -8,6 +8,7 @@ use std::{fs, io, thread};
 
 use hyperwire_core::control::LockTry;
 use hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
+use hyperwire_core::sql::Identifier;
 
 use super::CreateError;
 use crate::daemon::StateFolder;
@@ -57,7 +58,7 @@ fn create_unless_there(endpoint: Endpoint, path: &str, deadline: Instant) -> Res
     let draft = draft(path);
     // Of a program that was killed: nobody else creates one now.
     remove(&draft).map_err(CreateError::File)?;
-    client.execute(&format!("CREATE DATABASE \"{}\"", draft.display().to_string().replace('"', "\"\"")))?;
+    client.execute(&format!("CREATE DATABASE {}", Identifier(&draft.display().to_string())))?;
     client.close()?;
     name(&draft, Path::new(path)).map_err(CreateError::File)?;
     Ok(())

@@ -68,6 +68,8 @@ fn unsupported(message: &str) -> Option<Next> {
         "Next: one transaction, without savepoints."
     } else if has("persisted tables") {
         "Next: arrays are stored in TEMP tables only; keep such a column as json or text."
+    } else if has("ROW types") {
+        "Next: compare column by column: a = 1 AND b = 2, or a < 1 OR (a = 1 AND b < 2); instead of (a, b) IN (...) write EXISTS."
     } else if has("conversion to Arrow") || has("for the Iceberg format") {
         "Next: cast the columns of that type to text."
     } else if has("JSON_VALUE") {
@@ -84,7 +86,9 @@ fn syntax(refusal: Refusal<'_>) -> Option<Next> {
     let Refusal { message, sql, position, .. } = refusal;
     let says = |words: &str| message.contains(words);
     let got = |word: &str| message.starts_with(&format!("syntax error: got {word}"));
-    let before = position.map_or(sql, |position| characters(sql, position)).trim_end().to_lowercase();
+    let before = position.map_or(sql, |position| characters(sql, position));
+    let behind = &sql[before.len()..];
+    let before = before.trim_end().to_lowercase();
     let first = sql.split_whitespace().next().unwrap_or_default().to_lowercase();
     let after = |words: &str| before.ends_with(words);
     let is_file = says("cannot have its schema inferred")
@@ -123,6 +127,10 @@ fn syntax(refusal: Refusal<'_>) -> Option<Next> {
         INSPECT
     } else if first == "explain" && got("ANALYZE") {
         "Next: EXPLAIN alone; a plan with times is not to be had."
+    } else if (got("'.'") && behind.starts_with(".*")) || after(".*") {
+        "Next: a whole row is no value here: count(*) counts rows, count(column) those where it is not NULL; name the columns."
+    } else if says("quantifiers require subqueries with one output column") {
+        "Next: instead of (a, b) IN (SELECT ...) write EXISTS (SELECT 1 FROM u WHERE u.a = t.a AND u.b = t.b)."
     } else if got("'['") || sql.contains('`') {
         "Next: double quotes around names, single quotes around texts."
     } else if got("<integer constant>") && after("top") {

@@ -1,8 +1,10 @@
 //! Which databases there are: a scratch one, one that persists, and those that were attached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+
+use hyperwire_tokio::hyperwire_core::sql::{Kind, tokens};
 
 use crate::mcp::advice::Advice;
 use crate::mcp::failure::{Failure, nearest};
@@ -75,12 +77,13 @@ impl Databases {
         self.lock().values().cloned().collect()
     }
 
-    /// Those that a text may speak of: a superset, since a name may stand in it for something else.
-    pub(crate) fn mentioned(&self, text: &str) -> Vec<Database> {
-        let text = text.to_lowercase();
+    /// Those that SQL names: by an identifier that a dot follows, or that follows the word DATABASE. A superset, since that
+    /// may be a schema's or a table's name as well.
+    pub(crate) fn mentioned(&self, sql: &str) -> Vec<Database> {
+        let named: BTreeSet<String> = database_names(sql).collect();
         self.lock()
             .iter()
-            .filter(|(alias, _)| text.contains(alias.as_str()))
+            .filter(|(alias, _)| named.contains(alias.as_str()))
             .map(|(_, database)| database.clone())
             .collect()
     }
@@ -102,6 +105,27 @@ impl Databases {
     }
 }
 
+/// The identifiers, in lower case, that may be a database's alias where they stand.
+fn database_names(sql: &str) -> impl Iterator<Item = String> {
+    let tokens: Vec<_> =
+        tokens(sql).filter(|token| !matches!(token.kind, Kind::Blank | Kind::Comment)).collect();
+    let sets_path = tokens.iter().any(|token| token.identifier().as_deref() == Some("schema_search_path"));
+    let names = tokens.iter().enumerate().filter_map(|(index, token)| {
+        let follows_database = index
+            .checked_sub(1)
+            .is_some_and(|before| tokens[before].identifier().as_deref() == Some("database"));
+        let before_dot = tokens.get(index + 1).is_some_and(|next| next.text == ".");
+        let name = match token.identifier() {
+            Some(name) if before_dot || follows_database || sets_path => name,
+            // SET schema_search_path = 'alias'
+            None if sets_path => token.string()?,
+            _ => return None,
+        };
+        Some(name.to_lowercase())
+    });
+    names.collect::<Vec<_>>().into_iter()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,14 +135,21 @@ mod tests {
     }
 
     #[test]
-    fn a_text_mentions_whatever_it_contains_in_any_case() {
+    fn sql_mentions_the_databases_that_its_identifiers_name_in_any_case() {
         let databases = Databases::default();
         databases.add(database("Sales", "/s")).unwrap();
         databases.add(database("people", "/p")).unwrap();
 
-        let mentioned = databases.mentioned("SELECT * FROM \"SALES\".public.t");
-
-        assert_eq!(mentioned, [database("Sales", "/s")]);
+        for sql in [
+            "SELECT * FROM \"SALES\".public.t",
+            "SELECT * FROM sales . public.t, 'people.x'",
+            "SELECT * FROM U&\"s\\0061les\"/**/.public.t -- people.x",
+            "DETACH DATABASE sales",
+            "SET schema_search_path = 'sales'",
+            "SELECT 1 AS people, peoples.x, \"people.x\", sales.x",
+        ] {
+            assert_eq!(databases.mentioned(sql), [database("Sales", "/s")], "{sql}");
+        }
     }
 
     #[test]

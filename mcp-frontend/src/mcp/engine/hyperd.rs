@@ -8,6 +8,7 @@ use hyperwire_tokio::hyperd::{Confinement, Folders};
 use hyperwire_tokio::hyperwire_core::election::Phase;
 use hyperwire_tokio::hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
 use hyperwire_tokio::hyperwire_core::session::Fault;
+use hyperwire_tokio::hyperwire_core::sql::Identifier;
 use hyperwire_tokio::hyperwire_core::wire::Format;
 #[cfg(unix)]
 use hyperwire_tokio::shared::{ConnectError, InUse, SharedHyperd};
@@ -257,7 +258,7 @@ pub(super) fn is_late(error: &Error) -> bool {
 
 /// An SQL identifier.
 pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
+    Identifier(name).to_string()
 }
 
 pub(super) fn config(endpoint: Endpoint) -> Config {

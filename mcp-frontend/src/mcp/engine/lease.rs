@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyperwire_tokio::Client;
+use hyperwire_tokio::hyperwire_core::sql::Literal;
 use hyperwire_tokio::hyperwire_core::wire::TransactionStatus;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
@@ -219,5 +220,5 @@ async fn end(mut session: Session, engine: &Arc<Engine>, is_told: bool) -> Resul
 
 /// An SQL string.
 pub(crate) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    Literal(text).to_string()
 }

@@ -30,7 +30,7 @@ use admission::Admission;
 use databases::{Database, Databases, LOCAL, Mode, PERSISTENT};
 use hyperd::{Hold, Hyperd};
 pub(crate) use hyperd::{Kind, LONGEST_RESULT_ROW, Run, quoted};
-pub(crate) use lease::{Lease, literal};
+pub(crate) use lease::{Finished, Lease, literal};
 use local::Local;
 use scratch::Scratch;
 use usage::Usage;

@@ -61,6 +61,11 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether a folder may be one of these by its name.
+pub(crate) fn is_scratch_name(name: &str) -> bool {
+    name.starts_with(PREFIX)
+}
+
 /// A new folder, and its lock, which is held.
 fn create(place: &Path) -> io::Result<(PathBuf, File)> {
     let folder = blocking::make_private_folder(&blocking::canonical(place)?, PREFIX)?;

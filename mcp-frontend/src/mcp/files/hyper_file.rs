@@ -7,6 +7,7 @@ use super::relation::{Relation, describe, texts};
 use crate::mcp::engine::databases::Mode;
 use crate::mcp::engine::{Lease, quoted};
 use crate::mcp::failure::Failure;
+use crate::mcp::names::{parts, shown};
 use crate::mcp::state::State;
 
 /// A table of another database's file, which is attached for it.
@@ -74,15 +75,20 @@ async fn find_table(
         .map(|[schema, table]| (schema, table))
         .filter(|(schema, _)| schema != "pg_catalog")
         .collect();
-    let names: Vec<_> = all.iter().map(|(schema, table)| format!("{schema}.{table}")).collect();
+    let names: Vec<_> =
+        all.iter().map(|(schema, table)| format!("{}.{}", shown(schema), shown(table))).collect();
     let found = match (wanted, all.as_slice()) {
         (None, [one]) => Some(one),
         (None, _) => None,
         (Some(wanted), all) => all
             .iter()
-            .zip(&names)
-            .find(|((_, table), whole)| table == wanted || *whole == wanted)
-            .map(|(table, _)| table),
+            .find(|(schema, table)| match parts(wanted).as_deref() {
+                Some([of_table]) => table == of_table,
+                Some([of_schema, of_table]) => schema == of_schema && table == of_table,
+                _ => false,
+            })
+            // Who asks may not have quoted it.
+            .or_else(|| all.iter().find(|(_, table)| table == wanted)),
     };
     found.cloned().ok_or_else(|| {
         Failure::new(match wanted {

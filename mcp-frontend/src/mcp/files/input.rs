@@ -100,6 +100,11 @@ impl Input {
         self.path.is_some() || self.data.is_some()
     }
 
+    /// Whether the data is in files.
+    pub(crate) fn has_path(&self) -> bool {
+        self.path.is_some()
+    }
+
     pub(crate) fn json_path(&self) -> &str {
         self.json_path.as_deref().unwrap_or_default()
     }

@@ -19,18 +19,22 @@ use crate::mcp::failure::Failure;
 /// More members than any table has: the rows are objects with the key of each record as a name.
 const MOST_COLUMNS: usize = 2000;
 
-/// Reads all of it and writes it down. A member that first turns up in a later row costs a second reading.
+/// Reads all of it and writes it down. A member that first turns up in a later row costs a second reading, as does one that
+/// a row does not have, if `tells_presence`: then it is also written down which members each row has.
 pub(crate) fn survey(
     contents: &[Content],
     json_path: &JsonPath,
+    tells_presence: bool,
     scratch: &Path,
     meter: &Meter,
 ) -> Result<TextTable, Failure> {
     let mut records = Records::new(Sheet::create(scratch)?, Vec::new());
     records.read(contents, json_path, meter)?;
-    if records.is_late {
+    let has_presence = tells_presence && records.is_partial;
+    if records.is_late || has_presence {
         let names = records.columns.into_iter().map(|column| column.name).collect();
         records = Records::new(Sheet::create(scratch)?, names);
+        records.has_presence = has_presence;
         records.read(contents, json_path, meter)?;
     }
     if records.columns.is_empty() {
@@ -46,6 +50,7 @@ pub(crate) fn survey(
         dialect: Dialect::OURS,
         is_compressed: false,
         columns: records.columns,
+        has_presence,
         names: contents.iter().map(Content::name).collect(),
         unit: "row",
         read_as: "json".to_owned(),
@@ -66,6 +71,12 @@ struct Records {
     rows: u64,
     /// A column was not known when the first rows were written.
     is_late: bool,
+    /// Some row does not have all members.
+    is_partial: bool,
+    /// Of the row that is being read: which members it has, as a text of `1` and `0` by column.
+    presence: String,
+    /// Whether `presence` is written down, as a last column.
+    has_presence: bool,
 }
 
 impl Records {
@@ -80,6 +91,9 @@ impl Records {
             place: Place::default(),
             rows: 0,
             is_late: false,
+            is_partial: false,
+            presence: String::new(),
+            has_presence: false,
         };
         for name in names {
             records.add(&name);
@@ -106,6 +120,7 @@ impl Records {
         self.columns.push(TextColumn { name: name.to_owned(), evidence: Evidence::default() });
         self.by_name.insert(name.to_owned(), index);
         self.cells.push(None);
+        self.presence.push('0');
         index
     }
 
@@ -123,6 +138,7 @@ impl Records {
             )));
         }
         self.is_late |= self.rows > 0;
+        self.is_partial |= self.rows > 0;
         Ok(self.add(name))
     }
 }
@@ -133,6 +149,7 @@ impl RowSink for Records {
         expect_short(json, name, || format!("row {row}"))?;
         let index = self.column(name)?;
         self.next = index + 1;
+        self.presence.replace_range(index..=index, "1");
         let start = self.text.len();
         let kind = match json.as_bytes().first() {
             Some(b'n') | None => {
@@ -169,14 +186,18 @@ impl RowSink for Records {
                 _ => column.evidence.see_null(),
             }
         }
+        self.is_partial |= self.presence.contains('0');
         if !self.is_late {
-            self.sheet.row(cells.iter().map(|cell| cell.as_ref().map(|(at, _)| &text[at.clone()])))?;
+            let presence = self.has_presence.then_some(Some(self.presence.as_str()));
+            let cells = cells.iter().map(|cell| cell.as_ref().map(|(at, _)| &text[at.clone()]));
+            self.sheet.row(cells.chain(presence))?;
         }
         self.rows += 1;
         self.place.line += 1;
         self.next = 0;
         self.text.clear();
         self.cells.iter_mut().for_each(|cell| *cell = None);
+        self.presence = "0".repeat(self.columns.len());
         Ok(())
     }
 }

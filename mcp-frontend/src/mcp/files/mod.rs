@@ -12,6 +12,7 @@ mod json;
 mod json_file;
 mod kind;
 mod load;
+mod merge;
 mod meter;
 mod plain;
 mod quoting;
@@ -104,7 +105,7 @@ async fn bring_one(
             "There is a table \"{name}\" already. Next: give the input another name, and use that in the SQL."
         )));
     }
-    let prepared = Prepared::of(state, input, meter, call, &mut Vec::new()).await?;
+    let prepared = Prepared::of(state, input, false, meter, call, &mut Vec::new()).await?;
     let mut relation = prepared.relation(state, lease, input, None, meter, call).await?;
     call.progress.doing(format!("bringing {name}"));
     let sql = format!("CREATE TEMPORARY TABLE {} AS {}", quoted(name), relation.select());

@@ -32,6 +32,8 @@ pub(crate) struct Relation {
     pub(super) attached: Option<String>,
     /// What the caller calls the files.
     pub(super) names: Vec<String>,
+    /// The column of `from` that says which of `columns` a row has, as a text of as many `1` and `0`.
+    pub(super) presence: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,10 +55,12 @@ pub(crate) enum Prepared {
 }
 
 impl Prepared {
-    /// Looks at the data; all of it, if its types have to be inferred.
+    /// Looks at the data; all of it, if its types have to be inferred. If `tells_presence`, rows that do not have all columns
+    /// are told from those that have NULL in them, where the format knows the difference.
     pub(crate) async fn of(
         state: &Arc<State>,
         input: &Input,
+        tells_presence: bool,
         meter: &Meter,
         call: &Call,
         warnings: &mut Vec<String>,
@@ -82,7 +86,8 @@ impl Prepared {
             }
             Format::Json => {
                 let json_path = JsonPath::parse(input.json_path());
-                let survey = move || json_file::survey(&contents, &json_path, &scratch, &inside);
+                let survey =
+                    move || json_file::survey(&contents, &json_path, tells_presence, &scratch, &inside);
                 Ok(Self::Text(meter.watch(&state.disk, &first, call, survey).await?))
             }
             Format::Parquet => Ok(Self::Parquet(files(contents))),
@@ -113,6 +118,13 @@ impl Prepared {
             }
             Self::Hyper(file) => hyper_file::table(state, lease, file, input.from_table.as_deref()).await?,
         };
+        if relation.columns.is_empty() {
+            // That there is no data is no data.
+            return Err(Failure::new(format!(
+                "{} has no columns, so there is nothing to load.",
+                relation.names.first().map_or("The data", String::as_str)
+            )));
+        }
         relation.cast(input, into)?;
         Ok(relation)
     }
@@ -135,6 +147,7 @@ impl Relation {
             temporary: Vec::new(),
             attached: None,
             names: files.iter().map(|file| file.display().to_string()).collect(),
+            presence: None,
         }
     }
 
@@ -147,7 +160,7 @@ impl Relation {
     ) -> Result<Self, Failure> {
         let sql = sql.trim().trim_end_matches(';');
         // A comment at its end must not take the parenthesis along.
-        let from = format!("({sql}\n) AS source");
+        let from = format!("({sql}\n) AS {}", quoted("~source"));
         let columns = describe(lease, &from).await?;
         let mut relation = Self::new(from, columns, "sql", Vec::new());
         relation.cast(input, into)?;
@@ -156,14 +169,20 @@ impl Relation {
 
     /// `SELECT` of these columns.
     pub(crate) fn select(&self) -> String {
-        let columns: Vec<_> = self
-            .columns
-            .iter()
-            .map(|column| match &column.expression {
-                Some(expression) => format!("{expression} AS {}", quoted(&column.name)),
-                None => quoted(&column.name),
-            })
-            .collect();
+        self.select_and(None)
+    }
+
+    /// The same, with the column that says which of them a row has, if there is one.
+    pub(super) fn select_with_presence(&self) -> String {
+        self.select_and(self.presence.as_deref())
+    }
+
+    fn select_and(&self, more: Option<&str>) -> String {
+        let expression = |column: &RelationColumn| match &column.expression {
+            Some(expression) => format!("{expression} AS {}", quoted(&column.name)),
+            None => quoted(&column.name),
+        };
+        let columns: Vec<_> = self.columns.iter().map(expression).chain(more.map(quoted)).collect();
         format!("SELECT {} FROM {}", columns.join(", "), self.from)
     }
 
@@ -293,6 +312,7 @@ fn text(table: TextTable, input: &Input, into: Option<&[Column]>) -> Result<Rela
     let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
     input.check_schema(&names)?;
     let mut relation = Relation::new(table.external(&types), columns, &table.read_as, Vec::new());
+    relation.presence = table.presence();
     relation.names = table.names;
     relation.temporary = table.temporary;
     relation.warnings = warnings;

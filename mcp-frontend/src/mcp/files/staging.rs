@@ -11,10 +11,11 @@ use tokio::time::timeout;
 use super::relation::texts;
 use crate::mcp::disk::blocking;
 use crate::mcp::engine::databases::LOCAL;
-use crate::mcp::engine::scratch::is_abandoned;
+use crate::mcp::engine::scratch::{is_abandoned, is_scratch_name};
 use crate::mcp::engine::{Lease, literal, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::state::State;
+use crate::mcp::tables::{Found, Table};
 
 /// Between a table's name and who made its stand-in.
 const LOADING: &str = "~loading ";
@@ -31,22 +32,15 @@ static RENAMING: Mutex<()> = Mutex::const_new(());
 pub(crate) struct Staging {
     state: Arc<State>,
     lease: Option<Lease>,
-    database: String,
-    table: String,
+    target: Found,
     /// The stand-in's own name, while it is there.
     name: Option<String>,
 }
 
 impl Staging {
-    pub(crate) fn new(state: &Arc<State>, lease: Lease, database: &str, table: &str) -> Self {
-        let name = mark(state, table, LOADING);
-        Self {
-            state: state.clone(),
-            lease: Some(lease),
-            database: database.to_owned(),
-            table: table.to_owned(),
-            name: Some(name),
-        }
+    pub(crate) fn new(state: &Arc<State>, lease: Lease, target: &Found) -> Self {
+        let name = mark(state, &target.table.name, LOADING);
+        Self { state: state.clone(), lease: Some(lease), target: target.clone(), name: Some(name) }
     }
 
     /// Makes it; how many rows it has.
@@ -67,7 +61,7 @@ impl Staging {
 
     async fn put_alone(&mut self) -> Result<(), Failure> {
         let Some(name) = self.name.clone() else { return Ok(()) };
-        self.rename(&name, &self.table.clone()).await?;
+        self.rename(&name, &self.target.table.name.clone()).await?;
         self.name = None;
         Ok(())
     }
@@ -98,8 +92,8 @@ impl Staging {
         let mut aside = Vec::new();
         let mut outcome = Ok(());
         for _ in 0..TRIES {
-            let old = mark(&self.state, &self.table, BEFORE);
-            match self.rename(&self.table.clone(), &old).await {
+            let old = mark(&self.state, &self.target.table.name, BEFORE);
+            match self.rename(&self.target.table.name.clone(), &old).await {
                 Ok(()) => aside.push(old),
                 Err(failure) if is_missing(&failure) => {}
                 // Another load is at it.
@@ -122,7 +116,7 @@ impl Staging {
         if outcome.is_err()
             && let Some(old) = aside.pop()
         {
-            let table = self.table.clone();
+            let table = self.target.table.name.clone();
             self.rename(&old, &table).await.map_err(|failure| {
                 failure.advise(&format!(
                     "The table \"{table}\" is as it was, but is named \"{old}\" now. Next: rename it back with ALTER TABLE."
@@ -143,14 +137,14 @@ impl Staging {
     }
 
     fn qualified(&self, table: &str) -> String {
-        qualified(&self.database, table)
+        sibling(&self.target, table).quoted()
     }
 }
 
 impl Drop for Staging {
     fn drop(&mut self) {
         let (Some(mut lease), Some(name)) = (self.lease.take(), self.name.take()) else { return };
-        let sql = format!("DROP TABLE IF EXISTS {}", qualified(&self.database, &name));
+        let sql = format!("DROP TABLE IF EXISTS {}", self.qualified(&name));
         // On the same session, so after the statement that was making it, which is canceled.
         drop(self.state.engine.see_to(async move {
             let _ = timeout(CLEAN, lease.execute(&sql)).await;
@@ -159,9 +153,10 @@ impl Drop for Staging {
     }
 }
 
-/// A table's full name.
-pub(crate) fn qualified(database: &str, table: &str) -> String {
-    format!("{}.{}.{}", quoted(database), quoted("public"), quoted(table))
+/// The table of this name in the same schema.
+fn sibling(target: &Found, name: &str) -> Found {
+    let table = Table { schema: target.table.schema.clone(), name: name.to_owned() };
+    Found { alias: target.alias.clone(), table }
 }
 
 /// There is no such table.
@@ -185,15 +180,16 @@ pub(crate) async fn sweep(state: &State, lease: &mut Lease, database: &str) -> R
         return Ok(());
     }
     let sql = format!(
-        "SELECT tablename FROM {}.pg_catalog.pg_tables WHERE schemaname = 'public' AND (tablename LIKE {} OR tablename \
-         LIKE {}) ORDER BY 1",
+        "SELECT schemaname, tablename FROM {}.pg_catalog.pg_tables WHERE tablename LIKE {} OR tablename LIKE {} ORDER BY \
+         1, 2",
         quoted(database),
         literal(&format!("%{LOADING}%")),
         literal(&format!("%{BEFORE}%"))
     );
-    for name in texts(lease, &sql).await?.into_iter().flatten() {
+    for row in texts(lease, &sql).await? {
+        let Ok([schema, name]) = <[String; 2]>::try_from(row) else { continue };
         let Some((table, is_aside)) = left_over(state, &name).await else { continue };
-        let from = qualified(database, &name);
+        let from = Found { alias: database.to_owned(), table: Table { schema, name } }.quoted();
         if is_aside
             && lease.execute(&format!("ALTER TABLE {from} RENAME TO {}", quoted(&table))).await.is_ok()
         {
@@ -212,7 +208,9 @@ async fn left_over(state: &State, name: &str) -> Option<(String, bool)> {
         (None, Some(parts)) => (true, parts),
         (None, None) => return None,
     };
-    let [folder, pid, _] = <[&str; 3]>::try_from(mark.split(' ').collect::<Vec<_>>()).ok()?;
+    let [folder, pid, number] = <[&str; 3]>::try_from(mark.split(' ').collect::<Vec<_>>()).ok()?;
+    // A user's table may have a name that is like these; ours have the name of a scratch folder and two numbers.
+    number.parse::<u64>().ok().filter(|_| is_scratch_name(folder))?;
     let folder = state.engine.scratch.path().parent()?.join(folder);
     let pid: i32 = pid.parse().ok()?;
     let is_dead = state.disk.long(&folder.clone(), move || is_dead(&folder, pid)).await;

@@ -14,6 +14,8 @@ pub(crate) struct TextTable {
     pub(crate) dialect: Dialect,
     pub(crate) is_compressed: bool,
     pub(crate) columns: Vec<TextColumn>,
+    /// Whether the files have one column more: of each row, which of `columns` it has, as a text of as many `1` and `0`.
+    pub(crate) has_presence: bool,
     /// What the caller gave, for messages.
     pub(crate) names: Vec<String>,
     /// What a place's line counts.
@@ -32,12 +34,15 @@ pub(crate) struct TextColumn {
 impl TextTable {
     /// What to select from, with a type for each of the columns.
     pub(crate) fn external(&self, types: &[String]) -> String {
-        let columns: Vec<_> = self
+        let mut columns: Vec<_> = self
             .columns
             .iter()
             .zip(types)
             .map(|(column, ty)| format!("{} {ty}", quoted(&column.name)))
             .collect();
+        if let Some(presence) = self.presence() {
+            columns.push(format!("{} text", quoted(&presence)));
+        }
         let files: Vec<_> = self.files.iter().map(|file| literal(file)).collect();
         let mut sql = format!(
             "external(array[{}], format => 'csv', delimiter => {}, header => {}",
@@ -66,11 +71,26 @@ impl TextTable {
         sql
     }
 
+    /// The name of the column that says which columns a row has, if there is one: no other column has it.
+    pub(crate) fn presence(&self) -> Option<String> {
+        let names: Vec<_> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        self.has_presence.then(|| free_name("present", &names))
+    }
+
     /// A place in words.
     pub(crate) fn place(&self, place: Place) -> String {
         let name = self.names.get(place.file).map_or("data", String::as_str);
         format!("{name}, {} {}", self.unit, place.line)
     }
+}
+
+/// A name for SQL of our own that is like none of `taken`.
+pub(crate) fn free_name(base: &str, taken: &[&str]) -> String {
+    let mut name = format!("~{base}");
+    while taken.iter().any(|taken| taken.eq_ignore_ascii_case(&name)) {
+        name.push('~');
+    }
+    name
 }
 
 /// Whether an empty text is a value of the type.

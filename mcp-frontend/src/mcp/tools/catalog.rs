@@ -9,6 +9,7 @@ use super::{Definition, operations};
 use crate::mcp::answer::Answer;
 use crate::mcp::bookkeeping::{self, NOTES, QUERIES, Row, Statement, Written};
 use crate::mcp::call::Call;
+use crate::mcp::engine::literal;
 use crate::mcp::failure::Failure;
 use crate::mcp::result::keep_fitting;
 use crate::mcp::state::State;
@@ -326,8 +327,8 @@ impl<'a> Catalog<'a> {
     ) -> Result<Vec<Value>, Failure> {
         let cut: Vec<_> = columns.iter().map(|name| format!("left({name}, {LISTED_TEXT})")).collect();
         let sql = format!(
-            "SELECT '{}', {} FROM {} ORDER BY {} LIMIT {}",
-            alias.replace('\'', "''"),
+            "SELECT {}, {} FROM {} ORDER BY {} LIMIT {}",
+            literal(alias),
             cut.join(", "),
             table.of(alias),
             columns[0],
@@ -340,15 +341,11 @@ impl<'a> Catalog<'a> {
 
     /// The table of this name, and the database that it is in: its note is beside it.
     async fn find_table(&self, table: &str) -> Result<Noted, Failure> {
-        let Found { alias, table: tables::Table { schema, name } } =
+        let Found { alias, table } =
             tables::find(self.state, table, self.asked.as_deref(), self.call).await?;
-        if self.asked.as_ref().is_some_and(|asked| !asked.eq_ignore_ascii_case(&alias)) {
-            return Err(Failure::new(format!(
-                "There is no table {table} in that database, but one in {alias}. Nothing was noted. Next: pass database = \
-                 {alias}, or none."
-            )));
-        }
-        let name = if schema == "public" { name } else { format!("{schema}.{name}") };
+        // A name that could be taken for another's, with its schema, has quotes.
+        let is_plain = table.schema == "public" && !table.name.contains(['.', '"']);
+        let name = if is_plain { table.name } else { table.in_database() };
         Ok(Noted { alias, name })
     }
 

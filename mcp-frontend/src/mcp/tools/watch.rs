@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use hyperwire_tokio::hyperwire_core::sql::QualifiedName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -11,9 +12,10 @@ use crate::mcp::advice::Advice;
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
 use crate::mcp::disk::shown;
-use crate::mcp::engine::databases::LOCAL;
 use crate::mcp::failure::Failure;
 use crate::mcp::state::State;
+use crate::mcp::tables::Found;
+use crate::mcp::target::target;
 use crate::mcp::watching::{Target, Watch};
 
 #[derive(Debug, Deserialize)]
@@ -80,11 +82,17 @@ pub(super) async fn run(
                     "ready_suffix is the end of a file's name, such as .ready, not \"{suffix}\". Nothing was begun."
                 )));
             }
-            let database = state.engine.databases.get(database.as_deref().unwrap_or(LOCAL))?.alias;
-            let target = Target { database, table };
+            let Found { alias, table } = target(state, &table, database.as_deref(), call).await?;
+            let target = Target { database: alias, table: table.in_database() };
             vec![state.watches.begin(state, path, target, ready_suffix, existing, call).await?]
         }
-        Arguments::Stop { path, table } => state.watches.end(state, &path, table.as_deref()).await?,
+        Arguments::Stop { path, table } => {
+            // As it is told by `list`, or as it was given.
+            let whole = table
+                .as_deref()
+                .map(|name| name.parse().map_or(name.to_owned(), |name: QualifiedName| name.to_string()));
+            state.watches.end(state, &path, whole.as_deref()).await?
+        }
         Arguments::List {} => state.watches.all(),
     };
     let summaries: Vec<Value> = watches.iter().map(|watch| Watch::summary(watch)).collect();

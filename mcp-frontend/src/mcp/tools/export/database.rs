@@ -5,8 +5,8 @@ use crate::mcp::engine::{Lease, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::tables::{Found, Table, columns_on};
 
-/// What the new database is called while it is filled. A name that no model chooses.
-const ALIAS: &str = "hyperwire_export";
+/// What the new database is called while it is filled. The aliases of users have no blanks.
+const ALIAS: &str = "hyperwire export";
 
 /// What becomes a table.
 #[derive(Clone, Debug)]
@@ -38,9 +38,10 @@ pub(super) async fn write(
 ) -> Result<u64, Failure> {
     // A session that has it attached must not be used again, whatever happens.
     lease.soil();
-    for sql in
-        [format!("CREATE DATABASE {}", quoted(path)), format!("ATTACH DATABASE {} AS {ALIAS}", quoted(path))]
-    {
+    for sql in [
+        format!("CREATE DATABASE {}", quoted(path)),
+        format!("ATTACH DATABASE {} AS {}", quoted(path), quoted(ALIAS)),
+    ] {
         lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, ""))?;
     }
     let mut rows = 0;
@@ -50,7 +51,7 @@ pub(super) async fn write(
         call.progress.set_rows(rows);
     }
     // hyperd writes the file now, nobody else having it open.
-    lease.execute(&format!("DETACH DATABASE {ALIAS}")).await?;
+    lease.execute(&format!("DETACH DATABASE {}", quoted(ALIAS))).await?;
     Ok(rows)
 }
 
@@ -79,7 +80,7 @@ async fn fill(lease: &mut Lease, source: &Source) -> Result<u64, Failure> {
                 .collect();
             let schema = quoted(&from.table.schema);
             for sql in [
-                format!("CREATE SCHEMA IF NOT EXISTS {ALIAS}.{schema}"),
+                format!("CREATE SCHEMA IF NOT EXISTS {}.{schema}", quoted(ALIAS)),
                 format!("CREATE TABLE {} ({})", to.quoted(), columns.join(", ")),
             ] {
                 lease.execute(&sql).await.map_err(|error| Failure::of_statement(&error, &sql))?;

@@ -12,7 +12,7 @@ use super::stats::stats;
 use crate::mcp::advice::{Advice, Offers};
 use crate::mcp::answer::Answer;
 use crate::mcp::call::Call;
-use crate::mcp::engine::{Lease, Needs, literal, quoted};
+use crate::mcp::engine::{Lease, Needs, quoted};
 use crate::mcp::failure::Failure;
 use crate::mcp::files::{Input, Meter, Prepared, Relation};
 use crate::mcp::names::shown;
@@ -23,7 +23,7 @@ use crate::mcp::tables::{Column, sizes_on};
 /// How long rows are counted; hyperd reads hundreds of megabytes in that time.
 const COUNTED_WITHIN: Duration = Duration::from_secs(2);
 /// What a database file is called while it is looked at. A name that no model chooses.
-const ALIAS: &str = "hyperwire_inspect";
+const ALIAS: &str = "hyperwire inspect";
 /// Tables of a database file that are named.
 const NAMED: usize = 200;
 
@@ -78,7 +78,7 @@ async fn data(
         .map_err(|error| Failure::new(format!("{} cannot be read: {error}.", path.display())))?;
     let meter = Meter::default();
     let mut warnings = Vec::new();
-    let prepared = Prepared::of(state, &input, &meter, call, &mut warnings).await?;
+    let prepared = Prepared::of(state, &input, false, &meter, call, &mut warnings).await?;
     let mut relation = prepared.relation(state, lease, &input, None, &meter, call).await?;
     warnings.append(&mut relation.warnings.clone());
     let looked = look(lease, &relation, detail, limit).await;
@@ -154,10 +154,10 @@ async fn database(lease: &mut Lease, path: &Path, offers: &Offers) -> Result<Val
         Failure::new(format!("{} is not UTF-8, which Hyper needs. Rename it.", path.display()))
     })?;
     let attach =
-        format!("ATTACH DATABASE {} AS {ALIAS} WITH (access_mode = {})", quoted(file), literal("readonly"));
+        format!("ATTACH DATABASE {} AS {} WITH (access_mode = 'readonly')", quoted(file), quoted(ALIAS));
     lease.execute(&attach).await.map_err(|error| Failure::of_statement(&error, ""))?;
     let sizes = sizes_on(lease, ALIAS).await?;
-    lease.execute(&format!("DETACH DATABASE {ALIAS}")).await?;
+    lease.execute(&format!("DETACH DATABASE {}", quoted(ALIAS))).await?;
     let mut tables: Vec<_> = sizes
         .iter()
         .take(NAMED)

@@ -18,7 +18,7 @@ use crate::mcp::call::Call;
 use crate::mcp::disk::blocking;
 use crate::mcp::failure::Failure;
 use crate::mcp::files::{FoundFiles, find_files};
-use crate::mcp::names::is_pattern;
+use crate::mcp::names::{has_slash, is_pattern};
 use crate::mcp::resources::guide;
 use crate::mcp::state::State;
 use crate::mcp::tables::{Found, TablePattern, all, find, near_tables, tables};
@@ -121,6 +121,14 @@ async fn target_of(
     database: Option<&str>,
     call: &Call,
 ) -> Result<Target, Failure> {
+    let is_named = !Path::new(target).is_absolute() && !has_slash(target);
+    if is_path(target)
+        && is_named
+        && let Ok(found) = find(state, target, database, call).await
+    {
+        // A table that is called like a file, such as public.csv.
+        return Ok(Target::Tables(vec![found]));
+    }
     if is_path(target) {
         let found = find_files(target, state).await?;
         if found.folder.is_some() {
@@ -163,7 +171,7 @@ fn is_path(target: &str) -> bool {
     ];
     let path = Path::new(target);
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    path.is_absolute() || target.contains(['/', '\\']) || ENDINGS.contains(&ending.to_lowercase().as_str())
+    path.is_absolute() || has_slash(target) || ENDINGS.contains(&ending.to_lowercase().as_str())
 }
 
 async fn of_database(state: &Arc<State>, alias: &str, call: &Call) -> Result<Vec<Found>, Failure> {
