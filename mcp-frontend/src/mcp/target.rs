@@ -59,8 +59,12 @@ pub(crate) async fn target(
             Err(_) => (home.to_owned(), schema),
         },
     };
+    if schema == "public" {
+        // Also where there is no file yet that could be asked.
+        return Ok(of(&alias, schema));
+    }
     let there = schemas(state, &alias, call).await?;
-    if schema == "public" || there.iter().any(|there| there == schema) {
+    if there.iter().any(|there| there == schema) {
         return Ok(of(&alias, schema));
     }
     Err(no_schema(state, name, &parsed, &alias, &there))
@@ -96,8 +100,8 @@ fn no_schema(state: &State, name: &str, parsed: &QualifiedName, alias: &str, the
         Some(_) => String::new(),
     };
     Failure::new(format!(
-        "There is no schema {} in {alias}, which has {}.{meant} Nothing was loaded. Next: CREATE SCHEMA {}.{} with \
-         `execute`, or use another.{is_dotted}",
+        "There is no schema {} in {alias}, which has {}.{meant} Nothing was loaded. Next: CREATE SCHEMA {}.{} \
+         first, or use another.{is_dotted}",
         shown(schema),
         shown_schemas.join(", "),
         shown(alias),

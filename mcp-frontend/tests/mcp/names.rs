@@ -117,7 +117,7 @@ fn only_identifiers_attach_a_database() {
         "SELECT * FROM SALES/**/.public.t",
     ] {
         let error = server.call("query", json!({"sql": sql})).error();
-        assert!(error.contains("has the file open"), "{sql}: {error}");
+        assert!(error.contains("locked by another process"), "{sql}: {error}");
     }
 }
 
