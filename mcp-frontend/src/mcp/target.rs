@@ -8,6 +8,7 @@ use super::call::Call;
 use super::engine::databases::LOCAL;
 use super::engine::quoted;
 use super::failure::{Failure, nearest};
+use super::files::is_stand_in;
 use super::names::shown;
 use super::state::State;
 use super::tables::{Found, Table, schemas};
@@ -25,6 +26,12 @@ pub(crate) async fn target(
     let asked = database.map(|alias| state.engine.databases.get(alias)).transpose()?;
     let home = asked.as_ref().map_or(LOCAL, |database| database.alias.as_str());
     let parsed: QualifiedName = name.parse().map_err(|error| no_name(name, error))?;
+    if is_stand_in(parsed.table()) {
+        return Err(Failure::new(format!(
+            "{name} is named like a stand-in of a table that is being filled, which the next load removes. Nothing \
+             was loaded. Next: choose another name."
+        )));
+    }
     let of = |alias: &str, schema: &str| Found {
         alias: alias.to_owned(),
         table: Table { schema: schema.to_owned(), name: parsed.table().to_owned() },

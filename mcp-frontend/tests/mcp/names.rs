@@ -58,6 +58,7 @@ fn a_name_that_contradicts_the_database_or_leads_nowhere_is_refused() {
         ("nowhere.a", None, "\"nowhere.a\""),
         ("other.nowhere.a", None, "nowhere"),
         ("v1.0", None, "\"v1.0\""),
+        ("t~before hyperwire-mcp-x 99999999 1", None, "stand-in"),
         ("a..b", None, "empty"),
         ("\"a", None, "quote"),
         ("a.b.c.d", None, "three"),

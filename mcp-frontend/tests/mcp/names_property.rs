@@ -11,6 +11,8 @@ use crate::server::{Answer, Server};
 
 /// Identifiers of the program's own SQL, reserved words, functions, and what makes quoting hard.
 const NAMES: &[&str] = &[
+    "U&",
+    "external (2024)",
     "s",
     "t",
     "x",
@@ -49,7 +51,6 @@ const NAMES: &[&str] = &[
     "hyperwire source",
     "hyperwire_export",
     "t~loading x 1 2",
-    "t~before hyperwire-mcp-x 99999999 1",
     "a.b",
     "local.public.t",
     "v1.0",

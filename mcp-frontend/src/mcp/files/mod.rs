@@ -37,6 +37,7 @@ pub(crate) use load::{Mode, Order, load};
 pub(crate) use meter::Meter;
 use relation::describe;
 pub(crate) use relation::{Prepared, Relation};
+pub(crate) use staging::is_stand_in;
 
 /// What describes one input: [`Input`]'s fields.
 pub(crate) fn input_properties() -> Value {

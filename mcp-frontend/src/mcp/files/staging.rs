@@ -203,19 +203,40 @@ pub(crate) async fn sweep(state: &State, lease: &mut Lease, database: &str) -> R
 
 /// The table that a dead server's left-over stood for, and whether it is that table itself.
 async fn left_over(state: &State, name: &str) -> Option<(String, bool)> {
-    let (is_aside, (table, mark)) = match (name.rsplit_once(LOADING), name.rsplit_once(BEFORE)) {
-        (Some(parts), _) => (false, parts),
-        (None, Some(parts)) => (true, parts),
-        (None, None) => return None,
-    };
-    let [folder, pid, number] = <[&str; 3]>::try_from(mark.split(' ').collect::<Vec<_>>()).ok()?;
-    // A user's table may have a name that is like these; ours have the name of a scratch folder and two numbers.
-    number.parse::<u64>().ok().filter(|_| is_scratch_name(folder))?;
+    let Mark { table, folder, pid, is_aside } = Mark::of(name)?;
     let folder = state.engine.scratch.path().parent()?.join(folder);
-    let pid: i32 = pid.parse().ok()?;
     let is_dead = state.disk.long(&folder.clone(), move || is_dead(&folder, pid)).await;
     // One that cannot be asked about is left alone.
     is_dead.unwrap_or(false).then(|| (table.to_owned(), is_aside))
+}
+
+/// Whether a name is that of a stand-in, which the next load may remove: no data belongs into a table of such a name.
+pub(crate) fn is_stand_in(name: &str) -> bool {
+    Mark::of(name).is_some()
+}
+
+/// What a stand-in's name tells.
+struct Mark<'n> {
+    table: &'n str,
+    /// The name of its server's scratch folder.
+    folder: &'n str,
+    pid: i32,
+    /// It is the table itself, moved aside.
+    is_aside: bool,
+}
+
+impl<'n> Mark<'n> {
+    fn of(name: &'n str) -> Option<Self> {
+        let (is_aside, (table, mark)) = match (name.rsplit_once(LOADING), name.rsplit_once(BEFORE)) {
+            (Some(parts), _) => (false, parts),
+            (None, Some(parts)) => (true, parts),
+            (None, None) => return None,
+        };
+        let [folder, pid, number] = <[&str; 3]>::try_from(mark.split(' ').collect::<Vec<_>>()).ok()?;
+        // A user's table may have a name that is like these; ours have the name of a scratch folder and two numbers.
+        number.parse::<u64>().ok().filter(|_| is_scratch_name(folder))?;
+        Some(Self { table, folder, pid: pid.parse().ok()?, is_aside })
+    }
 }
 
 fn is_dead(folder: &Path, pid: i32) -> bool {
