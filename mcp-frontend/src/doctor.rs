@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use hyperwire_blocking::daemon::{Answers, Place, Sight, look, look_at_port};
+use hyperwire_blocking::daemon::{Answers, Place, Sight, look, look_at_ports};
 use hyperwire_blocking::hyperd::{Environment, locate};
 use hyperwire_blocking::hyperwire_core::control::{
     ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, LockTest, Probe, RecordRead,
 };
+use rustix::fs::Access;
 use serde_json::json;
 
 use crate::connection::shared::place;
@@ -19,6 +20,8 @@ use crate::exit::Exit;
 
 /// Less than a small database with its log.
 const LITTLE_SPACE: u64 = 256 * 1024 * 1024;
+/// Less than what hyperd writes before it is ready.
+const NO_SPACE: u64 = 1024 * 1024;
 
 /// How it is with one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +52,8 @@ pub(crate) fn run(as_json: bool) -> Exit {
             findings.extend([state_folder(&place.state_folder), daemon(sight), record(sight)]);
             findings.extend(ports(place, sight));
         }
-        (Err(message), _) => findings.push(Finding::bad("state folder", message, "set HYPERDB_STATE_DIR")),
+        // It says itself what to do, and with which variable.
+        (Err(message), _) => findings.push(Finding::bad("environment", message, "every command needs this")),
         _ => {}
     }
     findings.extend(environment());
@@ -112,11 +116,9 @@ fn state_folder(folder: &Path) -> Finding {
     let shown = folder.display();
     let metadata = match fs::metadata(folder) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Finding::good(what, format!("{shown}, made when it is needed"));
-        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return state_folder_to_be_made(folder),
         Err(error) => {
-            return Finding::bad(what, format!("{shown}: {error}"), "check the path and its folders");
+            return Finding::bad(what, format!("{shown}: {error}"), "check the path (HYPERDB_STATE_DIR)");
         }
     };
     if !metadata.is_dir() {
@@ -127,20 +129,52 @@ fn state_folder(folder: &Path) -> Finding {
         return Finding::bad(what, found, "use a folder of your own (HYPERDB_STATE_DIR)");
     }
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o002 != 0 {
-        let found = format!("{shown} can be written to by everybody (mode {mode:o})");
-        return Finding::bad(what, found, "take that right away (chmod o-w)");
+    if mode & 0o022 != 0 {
+        let found = format!("{shown} can be written to by others (mode {mode:o})");
+        return Finding::bad(what, found, "take that right away (chmod go-w)");
     }
-    if rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_err() {
-        let found = format!("{shown} cannot be written to");
-        return Finding::bad(what, found, "a daemon that runs can be used; to start one, make it writable");
+    if let Err(error) = rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+        let found = format!("{shown} cannot be written to: {}", io::Error::from(error));
+        return Finding::bad(
+            what,
+            found,
+            "a daemon that runs can be used; to start one, make the folder writable or set HYPERDB_STATE_DIR",
+        );
     }
-    match rustix::fs::statvfs(folder).map(|system| system.f_bavail.saturating_mul(system.f_frsize)) {
-        Ok(free) if free < LITTLE_SPACE => {
+    match free(folder) {
+        Some(0..NO_SPACE) => Finding::bad(
+            what,
+            format!("the disk of {shown} is full"),
+            "make room, or set HYPERDB_STATE_DIR to a folder on another disk",
+        ),
+        Some(free) if free < LITTLE_SPACE => {
             Finding::odd(what, format!("{shown}, {} MB left on its disk", free >> 20), "make room")
         }
         _ => Finding::good(what, format!("{shown} (mode {mode:o})")),
     }
+}
+
+/// It can be made if the nearest folder that there is can be written to.
+fn state_folder_to_be_made(folder: &Path) -> Finding {
+    let what = "state folder";
+    let shown = folder.display();
+    let above = folder.ancestors().skip(1).find(|above| above.exists()).unwrap_or(Path::new("/"));
+    let next = "make that folder writable, or set HYPERDB_STATE_DIR to one that is";
+    match rustix::fs::access(above, Access::WRITE_OK | Access::EXEC_OK) {
+        Err(error) => {
+            let (above, error) = (above.display(), io::Error::from(error));
+            Finding::bad(what, format!("{shown} cannot be made: {above} cannot be written to: {error}"), next)
+        }
+        Ok(()) if !above.is_dir() => {
+            Finding::bad(what, format!("{shown} cannot be made: {} is no folder", above.display()), next)
+        }
+        Ok(()) => Finding::good(what, format!("{shown}, made when it is needed")),
+    }
+}
+
+fn free(folder: &Path) -> Option<u64> {
+    let system = rustix::fs::statvfs(folder).ok()?;
+    Some(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 fn daemon(sight: &Sight) -> Finding {
@@ -207,20 +241,31 @@ fn ports(place: &Place, sight: &Sight) -> Vec<Finding> {
         std::iter::successors(place.ports.after(None), |port| place.ports.after(Some(*port))).collect();
     let mut free = 0;
     let mut findings = Vec::new();
-    for port in all.iter().copied().filter(|port| Some(*port) != own) {
-        let found = match look_at_port(port) {
+    for (port, probe) in look_at_ports(all.iter().copied().filter(|port| Some(*port) != own)) {
+        let harmless = |found| Finding::odd("port", found, "nothing: the daemon takes another");
+        findings.push(match probe {
             Probe::Refused => {
                 free += 1;
                 continue;
             }
             Probe::Daemon { record, .. } => {
-                format!("{port}: a daemon, {}, process {}", record.version, record.pid)
+                harmless(format!("{port}: a daemon, {}, process {}", record.version, record.pid))
             }
-            Probe::Foreign => format!("{port}: another program"),
-            Probe::Silent => format!("{port}: somebody who does not answer"),
-            other => format!("{port}: {other:?}"),
-        };
-        findings.push(Finding::odd("port", found, "nothing: the daemon takes another"));
+            Probe::Foreign => harmless(format!("{port}: another program")),
+            Probe::Silent => Finding::bad(
+                "port",
+                format!("{port}: a program listens and does not answer, for which every start waits"),
+                &format!(
+                    "see which it is (ss -ltnp 'sport = :{port}') and end it, or set HYPERDB_DAEMON_PORT"
+                ),
+            ),
+            Probe::Error(error) => Finding::bad(
+                "port",
+                format!("{port}: this system cannot ask: {error}"),
+                "see what the system lacks",
+            ),
+            other => harmless(format!("{port}: {other:?}")),
+        });
     }
     if free == 0 && own.is_none() {
         findings.push(Finding::bad(

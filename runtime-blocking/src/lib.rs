@@ -37,6 +37,8 @@ mod connection;
 pub mod daemon;
 mod error;
 pub mod hyperd;
+#[cfg(unix)]
+mod inherit;
 mod rows;
 #[cfg(unix)]
 pub mod shared;

@@ -212,8 +212,10 @@ fn without_python_or_pip_the_error_says_which() {
 fn a_real_python_without_pip_is_recognised() {
     let mut home = Home::with_wheel(&good_wheel());
     let venv = home.path("venv");
-    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&venv).status();
-    assert!(made.expect("this test needs python3 on PATH").success());
+    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&venv).output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        return skipped_tests::skip("there is no python3 on PATH that makes virtual environments");
+    }
     home.environment.path = Some(venv.join("bin").into());
 
     let result = home.install();
@@ -224,6 +226,9 @@ fn a_real_python_without_pip_is_recognised() {
 
 #[test]
 fn without_a_network_the_real_pip_s_last_lines_are_in_the_error() {
+    if !skipped_tests::has("python3", &["-m", "pip", "--version"]) {
+        return;
+    }
     let mut home = Home::with_wheel(&good_wheel());
     let real = Environment::of_this_process().path.unwrap();
     let script = "#!/bin/sh\nexport PIP_CONFIG_FILE=/dev/null PIP_INDEX_URL=http://127.0.0.1:9/ PATH=\"$REAL\"\n\
@@ -460,10 +465,9 @@ impl SmallDisk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(at.to_path_buf()));
         }
-        #[expect(clippy::print_stderr, reason = "a part that was left out must be seen")]
-        {
-            eprintln!("left out: this user cannot mount a small file system");
-        }
+        skipped_tests::skip(
+            "this user cannot mount a small file system (the command mount, capability CAP_SYS_ADMIN)",
+        );
         None
     }
 }

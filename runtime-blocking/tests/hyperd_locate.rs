@@ -167,8 +167,10 @@ fn a_python_that_does_not_answer_is_given_up_and_ended() {
 fn the_package_of_a_real_virtual_environment_is_found_without_importing_it() {
     let (home, mut environment) = home();
     let venv = home.path().join("venv");
-    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&venv).status();
-    assert!(made.expect("this test needs python3 on PATH").success());
+    let made = Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&venv).output();
+    if !made.is_ok_and(|made| made.status.success()) {
+        return skipped_tests::skip("there is no python3 on PATH that makes virtual environments");
+    }
     let packages =
         fs::read_dir(venv.join("lib")).unwrap().flatten().next().unwrap().path().join("site-packages");
     let hyperd = put_hyperd(packages.join("tableauhyperapi/bin/hyper/hyperd"));

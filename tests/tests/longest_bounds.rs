@@ -33,7 +33,7 @@ fn patient_hyperd() -> RealHyperd {
 /// A place without a daemon, and ports that nobody uses.
 fn empty_place(folder: &tempfile::TempDir) -> Place {
     let mut place = Place::new(folder.path());
-    place.ports = Ports::from_env(Some("29485"));
+    place.ports = Ports::new(29_485, 1);
     place.idle_timeout = Some(FOR_EVER);
     place
 }

@@ -27,6 +27,7 @@
 //! nothing that would prove it on another port.
 
 mod command;
+mod host;
 mod incarnation;
 mod line;
 mod lock_body;
@@ -43,6 +44,7 @@ mod status;
 mod tests;
 
 pub use command::{Command, StopMode};
+pub use host::is_same_machine;
 pub use incarnation::{Incarnation, Nonce, NotHex, Secret};
 pub use line::{LineDecoder, LineError, MAX_LINE};
 pub use lock_body::{LockBody, Process};
@@ -52,10 +54,15 @@ pub use mutant::Mutant;
 pub(crate) use mutant::Mutation;
 pub use place::{
     BASE_PORT, DAEMON_LOCK, ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, PORT_SPAN, Ports, RECORD,
-    SPAWN_LOCK, STATE_DIR_NAME, idle_timeout, socket_folder, temporary_record,
+    SPAWN_LOCK, STATE_DIR_NAME, VariableError, idle_timeout, is_socket_folder, socket_folder,
+    temporary_record,
 };
-pub use probe::{LockTest, LockTry, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, RecordRead, SystemError};
-pub use record::{Advertised, Phase, Record, RecordError, VERSION};
+pub use probe::{
+    LockTest, LockTry, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, RecordRead, SCAN_WITHIN, SystemError,
+};
+pub use record::{
+    Advertised, Identity, MAX_REPORTED_PATH, Phase, Record, RecordError, ReportedPath, VERSION,
+};
 pub use reply::{DrainReason, Reply};
-pub use start_report::StartReport;
+pub use start_report::{MAX_WORDS, ReportReader, StartReport};
 pub use status::{Details, Lease, MAX_NAMED_LEASES, Status};

@@ -50,13 +50,17 @@ impl Ports {
         Self { base, span: if span - 1 > room { room + 1 } else { span } }
     }
 
-    /// What [`ENV_DAEMON_PORT`] asks for: that port alone. Zero and what is no port give the usual range, as in
-    /// `hyperdb-mcp`.
-    #[must_use]
-    pub fn from_env(value: Option<&str>) -> Self {
-        match value.and_then(|value| value.parse().ok()) {
-            Some(port) if port != 0 => Self::new(port, 1),
-            _ => Self::default(),
+    /// What [`ENV_DAEMON_PORT`] asks for: that port alone. None, and zero, give the usual range, as in `hyperdb-mcp`.
+    ///
+    /// # Errors
+    /// It is no port. `hyperdb-mcp` takes that for none, so that a slip of the pen leads to another daemon.
+    pub fn from_env(value: Option<&str>) -> Result<Self, VariableError> {
+        let Some(value) = value else { return Ok(Self::default()) };
+        let bad =
+            || VariableError { name: ENV_DAEMON_PORT, value: value.into(), wanted: "a port from 1 to 65535" };
+        match value.parse().map_err(|_| bad())? {
+            0 => Ok(Self::default()),
+            port => Ok(Self::new(port, 1)),
         }
     }
 
@@ -73,14 +77,34 @@ impl Ports {
             None => self.base,
             Some(port) => port.checked_add(1)?,
         };
-        (next - self.base < self.span).then_some(next)
+        next.checked_sub(self.base).is_some_and(|offset| offset < self.span).then_some(next)
     }
 }
 
 /// What [`ENV_IDLE_TIMEOUT`] asks for; `None`, the default, is to stay for ever.
-#[must_use]
-pub fn idle_timeout(value: Option<&str>) -> Option<Duration> {
-    value?.parse().ok().map(Duration::from_secs)
+///
+/// # Errors
+/// It is no number of seconds.
+pub fn idle_timeout(value: Option<&str>) -> Result<Option<Duration>, VariableError> {
+    let Some(value) = value else { return Ok(None) };
+    let bad = |_| VariableError {
+        name: ENV_IDLE_TIMEOUT,
+        value: value.into(),
+        wanted: "a whole number of seconds",
+    };
+    value.parse().map(|seconds| Some(Duration::from_secs(seconds))).map_err(bad)
+}
+
+/// A variable of the environment says what cannot be meant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the environment variable {name} is {value:?}, which is not {wanted}; correct it or unset it")]
+pub struct VariableError {
+    /// Which.
+    pub name: &'static str,
+    /// What it says.
+    pub value: String,
+    /// What it may say.
+    pub wanted: &'static str,
 }
 
 /// The name under which an incarnation writes its record before it renames it to [`RECORD`]. No two incarnations
@@ -98,13 +122,21 @@ pub fn socket_folder(incarnation: Incarnation) -> String {
     format!("sockets/{a:02x}{b:02x}{c:02x}{d:02x}")
 }
 
+/// Whether a name within `sockets` is one that [`socket_folder`] gives.
+#[must_use]
+pub fn is_socket_folder(name: &str) -> bool {
+    name.len() == 8 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
     fn the_usual_range_has_sixteen_ports_and_ends() {
-        let ports = Ports::from_env(None);
+        let ports = Ports::from_env(None).expect("it is not set");
 
         let all: alloc::vec::Vec<_> =
             core::iter::successors(ports.after(None), |port| ports.after(Some(*port))).collect();
@@ -113,10 +145,29 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_port_is_the_only_one_and_nonsense_pins_nothing() {
-        assert_eq!(Ports::from_env(Some("9000")), Ports::new(9000, 1));
-        assert_eq!(Ports::from_env(Some("0")), Ports::default());
-        assert_eq!(Ports::from_env(Some("all")), Ports::default());
+    fn a_pinned_port_is_the_only_one_and_zero_pins_nothing() {
+        assert_eq!(Ports::from_env(Some("9000")), Ok(Ports::new(9000, 1)));
+        assert_eq!(Ports::from_env(Some("0")), Ok(Ports::default()));
+        assert_eq!(idle_timeout(Some("0")), Ok(Some(Duration::ZERO)));
+        assert_eq!(idle_timeout(None), Ok(None));
+    }
+
+    #[test]
+    fn what_is_no_number_is_an_error_that_names_the_variable() {
+        for value in ["all", "65536", "-1", "7485 ", "7,485", "0x1d3d", ""] {
+            let error = Ports::from_env(Some(value)).expect_err("it is no port").to_string();
+            assert!(error.contains(ENV_DAEMON_PORT) && error.contains(value), "{error}");
+        }
+        for value in ["never", "1.5", "-1", "60s", ""] {
+            let error = idle_timeout(Some(value)).expect_err("it is no number").to_string();
+            assert!(error.contains(ENV_IDLE_TIMEOUT) && error.contains(value), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_port_below_the_range_has_none_after_it() {
+        assert_eq!(Ports::new(9000, 1).after(Some(80)), None);
+        assert_eq!(Ports::new(9000, 4).after(Some(8999)), Some(9000));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use super::{Incarnation, LockBody, Record};
 
 /// The answer of one port of 127.0.0.1 to PING and, if a daemon says PONG, to STATUS. One deadline for all of it:
-/// [`PROBE_CONNECT`] and [`PROBE_REPLY`].
+/// [`SCAN_WITHIN`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Probe {
@@ -51,6 +51,12 @@ pub enum SystemError {
     /// EROFS.
     #[error("the file system is read-only")]
     ReadOnly,
+    /// Somebody else can replace what is in the folder.
+    #[error("others than its owner can write to it (`chmod go-w`)")]
+    Exposed,
+    /// ENAMETOOLONG.
+    #[error("its path is too long")]
+    TooLong,
     /// ENOENT, ENOTDIR.
     #[error("no such file or folder")]
     NotFound,
@@ -122,6 +128,12 @@ impl RecordRead {
     }
 }
 
+/// How long a look at the ports may take, connecting included, however many of them keep silent: all are asked at once.
+///
+/// A cold start looks three times: the client, the daemon that it starts, and the client below that daemon. So silence costs it
+/// one second and a half. That is longer than `hyperdb-mcp` gives its own daemon (300 ms for each answer). A daemon that is slower
+/// still is not harmed: ours sees it at its next self-check and gives way.
+pub const SCAN_WITHIN: core::time::Duration = core::time::Duration::from_millis(500);
 /// How long connecting to a loopback port may take. It takes microseconds or means nothing.
 pub const PROBE_CONNECT: core::time::Duration = core::time::Duration::from_millis(250);
 /// How long one answer may take.

@@ -1,5 +1,6 @@
 //! `daemon.json`: the file that advertises a daemon. It is a hint; whoever reads it verifies what it says.
 
+use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,46 @@ pub struct Advertised {
     pub host: String,
     /// The key of the MACs; absent in an answer to STATUS.
     pub auth: Option<Secret>,
+    /// Which program it is, in the words of `hyperdb-mcp` 1.0, whose `doctor` calls an answer to STATUS without it
+    /// malformed.
+    pub identity: Option<Identity>,
+}
+
+/// Which program a daemon is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its version.
+    pub mcp_version: String,
+    /// The file that it runs.
+    pub executable_path: ReportedPath,
+}
+
+/// A path for the eyes of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReportedPath {
+    /// The path, at most [`MAX_REPORTED_PATH`] bytes of it.
+    pub display: String,
+    /// `utf8`, or `lossy` if the path is not UTF-8.
+    pub encoding: String,
+}
+
+/// The longest path that is reported, in bytes. `hyperdb-mcp` cuts it there too.
+pub const MAX_REPORTED_PATH: usize = 4096;
+
+impl Identity {
+    /// This program, running this file. `executable` is `None` where its path is not UTF-8 or not known.
+    #[must_use]
+    pub fn new(executable: Option<&str>) -> Self {
+        let mut display = executable.unwrap_or_default().to_owned();
+        while display.len() > MAX_REPORTED_PATH {
+            display.pop();
+        }
+        let encoding = if executable.is_some() { "utf8" } else { "lossy" };
+        Self {
+            mcp_version: VERSION.to_owned(),
+            executable_path: ReportedPath { display, encoding: encoding.to_owned() },
+        }
+    }
 }
 
 /// What a daemon is doing.
@@ -169,6 +210,8 @@ pub(super) struct Wire {
     host: Option<String>,
     #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub(super) auth: Option<Secret>,
+    #[serde(default, deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    identity: Option<Identity>,
 }
 
 fn lenient<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -184,7 +227,8 @@ impl From<Wire> for Record {
     fn from(wire: Wire) -> Self {
         let advertised = match (wire.incarnation, wire.generation, wire.phase, wire.host) {
             (Some(incarnation), Some(generation), Some(phase), Some(host)) => {
-                Some(Advertised { incarnation, generation, phase, host, auth: wire.auth })
+                let (auth, identity) = (wire.auth, wire.identity);
+                Some(Advertised { incarnation, generation, phase, host, auth, identity })
             }
             _ => None,
         };
@@ -213,6 +257,7 @@ impl From<Record> for Wire {
             generation: own.map(|own| own.generation),
             phase: own.map(|own| own.phase),
             auth: own.and_then(|own| own.auth),
+            identity: own.and_then(|own| own.identity.clone()),
             host: advertised.map(|own| own.host),
         }
     }

@@ -19,6 +19,7 @@ fn record() -> Record {
             phase: Phase::Ready,
             host: "boot-1".into(),
             auth: Some(Secret([7; 32])),
+            identity: Some(Identity::new(Some("/opt/hyperwire"))),
         }),
     }
 }

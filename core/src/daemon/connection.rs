@@ -1,6 +1,7 @@
 //! The daemon's end of the line protocol.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
 use super::{Daemon, Effect};
 use crate::control::{Command, DrainReason, Mac, Mutant, Nonce, Owner, Phase, Reply, StopMode, Transcript};
@@ -8,6 +9,9 @@ use crate::time::Instant;
 
 /// Connections that are served at once. Far more than one user's programs open, far fewer than a process may have.
 pub const MAX_CONNECTIONS: usize = 256;
+/// A connection that has not said HELLO for this long gives way to a new one when there is no more room. An honest program
+/// says what it wants at once.
+const MAX_QUIET: Duration = Duration::from_secs(1);
 /// How many of them other users may have: all that these can get is an answer to PING.
 const MAX_STRANGERS: usize = 8;
 
@@ -19,6 +23,7 @@ pub struct Connection(pub u32);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Peer {
     owner: Owner,
+    since: Instant,
     server: Nonce,
     /// What it said in HELLO.
     client: Option<Nonce>,
@@ -42,18 +47,38 @@ impl Peer {
 }
 
 impl Daemon {
-    /// A connection was accepted. `nonce` must be fresh random bytes.
+    /// A connection was accepted. `nonce` must be fresh random bytes. When there is no more room, one that says nothing is
+    /// closed in its favour; if there is none, it is closed itself.
     pub fn handle_connection(&mut self, connection: Connection, owner: Owner, nonce: Nonce, now: Instant) {
         let strangers = self.peers.values().filter(|peer| peer.owner == Owner::OtherUser).count();
         let crowded = owner == Owner::OtherUser && strangers >= MAX_STRANGERS;
-        if crowded || self.peers.len() >= MAX_CONNECTIONS || self.port.is_none() || self.phase == Phase::Gone
-        {
+        let refused = crowded || self.port.is_none() || self.phase == Phase::Gone;
+        if refused || !self.has_room(now) {
             self.effects.push_back(Effect::Close(connection));
         } else {
-            let peer = Peer { owner, server: nonce, client: None, lease: None, withheld: false };
+            let peer = Peer { owner, since: now, server: nonce, client: None, lease: None, withheld: false };
             self.peers.insert(connection, peer);
         }
         self.advance(now);
+    }
+
+    /// Whether one more connection can be served, after the one that has said nothing for longest was closed if need be.
+    fn has_room(&mut self, now: Instant) -> bool {
+        if self.peers.len() < self.config.max_connections {
+            return true;
+        }
+        let quiet = |peer: &Peer| peer.client.is_none() && !peer.withheld && now - peer.since >= MAX_QUIET;
+        let longest = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| quiet(peer))
+            .min_by_key(|(_, peer)| peer.since)
+            .map(|(at, _)| *at);
+        if let Some(longest) = longest {
+            self.peers.remove(&longest);
+            self.effects.push_back(Effect::Close(longest));
+        }
+        longest.is_some()
     }
 
     /// A connection ended: its lease with it.

@@ -20,7 +20,9 @@ pub enum Effect {
     TryLock,
     /// Is this process alive? Answer: [`Answer::Orphan`].
     FindProcess(Process),
-    /// Ask a port PING, and STATUS if that is answered. Answer: [`Answer::Probe`].
+    /// Ask a port PING, and STATUS if that is answered, within [`SCAN_WITHIN`](crate::control::SCAN_WITHIN). Ask those of
+    /// [`Daemon::ports_ahead`](super::Daemon::ports_ahead) at the same time, and keep their answers until they are wanted
+    /// or something else is. Answer: [`Answer::Probe`].
     Probe {
         /// Which.
         port: u16,
@@ -169,9 +171,6 @@ pub enum Timer {
     /// The hyperd of a daemon that died still runs.
     #[error("time to look again for the hyperd of a daemon that died")]
     Orphan,
-    /// A port is taken and silent: it may be an older daemon that starts.
-    #[error("time to ask a silent port again")]
-    SilentPort,
     /// Are lock and record still what they should be?
     #[error("time to check the lock, the record and the ports below")]
     SelfCheck,
@@ -196,11 +195,10 @@ pub enum Timer {
 }
 
 impl Timer {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Queued,
         Self::Lock,
         Self::Orphan,
-        Self::SilentPort,
         Self::SelfCheck,
         Self::Idle,
         Self::EngineProbe,

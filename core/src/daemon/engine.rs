@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use super::{Asked, Daemon, Effect, EngineProbe, Exit, Timer};
 use crate::control::{DrainReason, Mutant, Phase, Process, StartReport, SystemError};
+use crate::hyperd::Endpoint;
 use crate::time::Instant;
 
 /// hyperd is started again this often within [`RESTART_WINDOW`]; then the daemon leaves (as `hyperdb-mcp` does).
@@ -68,7 +69,10 @@ impl Daemon {
         match result {
             Ok((endpoint, process)) => {
                 self.engine = Engine::Running;
-                self.endpoint = Some(endpoint);
+                self.endpoint = Some(match endpoint.parse::<Endpoint>() {
+                    Ok(known) => known.plain().into(),
+                    Err(_) => endpoint,
+                });
                 self.engine_process = Some(process);
                 self.suspicion = Suspicion::default();
                 if self.drain.is_none() {

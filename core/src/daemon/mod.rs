@@ -150,6 +150,19 @@ impl Daemon {
         self.effects.pop_front()
     }
 
+    /// The ports that it will ask one after the other if nobody answers on the one that it asks now. A port that keeps
+    /// silent costs [`SCAN_WITHIN`](crate::control::SCAN_WITHIN), so a runtime asks all of them at once.
+    pub fn ports_ahead(&self) -> impl Iterator<Item = u16> + use<> {
+        let (ports, own) = (self.config.ports, self.port);
+        let next = match self.asked {
+            Some(Asked::LegacyScan(port)) => ports.after(Some(port)),
+            Some(Asked::Rival(port)) => self.watch.next().or_else(|| ports.after(Some(port))),
+            _ => None,
+        };
+        core::iter::successors(next, move |port| ports.after(Some(*port)))
+            .filter(move |port| Some(*port) != own)
+    }
+
     /// What it is doing.
     #[must_use]
     pub fn phase(&self) -> Phase {
@@ -229,7 +242,6 @@ impl Daemon {
             Timer::Queued => {}
             Timer::Lock => self.ask(Effect::TryLock, Asked::Lock),
             Timer::Orphan => self.look_for_orphan(),
-            Timer::SilentPort => self.scan_for_legacy(None),
             Timer::SelfCheck => self.watch.due = true,
             Timer::Idle => self.on_idle(now),
             Timer::EngineProbe => self.suspicion.due = true,
@@ -277,7 +289,7 @@ impl Daemon {
         match (asked, answer) {
             (Asked::Lock, Answer::Lock(lock)) => self.on_lock(&lock, now),
             (Asked::Orphan, Answer::Orphan { alive }) => self.on_orphan(alive, now),
-            (Asked::LegacyScan(port), Answer::Probe(probe)) => self.on_legacy_scan(port, &probe, now),
+            (Asked::LegacyScan(port), Answer::Probe(probe)) => self.on_legacy_scan(port, &probe),
             (Asked::Listen(port), Answer::Listening(result)) => self.on_listening(port, result),
             (Asked::Start, Answer::Started(result)) => self.on_started(result, now),
             (Asked::Publish, Answer::Published(result)) => self.on_published(result, now),

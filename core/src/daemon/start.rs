@@ -13,18 +13,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// hyperd ends within 42 ms of its daemon (measured); one that is stopped or hung needs a person.
 const ORPHAN_TRIES: u8 = 50;
 const ORPHAN_PAUSE: Duration = Duration::from_millis(200);
-/// `hyperdb-mcp` binds its port up to 70 s before it answers, typically 0.2 s.
-const SILENT_GRACE: Duration = Duration::from_secs(10);
 
 /// How far the start is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Progress {
     tries: u8,
     orphan: Option<Process>,
-    /// A port was silent in this scan.
-    silent: bool,
-    /// It was given time.
-    graced: bool,
 }
 
 impl Daemon {
@@ -85,15 +79,12 @@ impl Daemon {
         }
     }
 
-    pub(super) fn on_legacy_scan(&mut self, port: u16, probe: &Probe, now: Instant) {
+    /// A port that keeps silent is not waited for. It may be an older daemon's that is starting: `hyperdb-mcp` binds its
+    /// port before it starts hyperd, typically 0.2 s and up to 70 s before it answers, and has no lock that would tell.
+    /// The self-check looks again for as long as that may take, and this daemon gives way then.
+    pub(super) fn on_legacy_scan(&mut self, port: u16, probe: &Probe) {
         if probe.legacy(&self.config.state_folder).is_some() {
             return self.exit(Exit::NotStarted(StartReport::LegacyFound { port }));
-        }
-        self.start.silent |= *probe == Probe::Silent;
-        let last = self.config.ports.after(Some(port)).is_none();
-        if last && self.start.silent && !self.start.graced {
-            self.start.graced = true;
-            return self.arm(Timer::SilentPort, now + SILENT_GRACE);
         }
         self.scan_for_legacy(Some(port));
     }

@@ -3,7 +3,9 @@
 use alloc::vec::Vec;
 
 use super::Daemon;
-use crate::control::{Advertised, Details, Lease, MAX_NAMED_LEASES, Phase, Record, Status, VERSION};
+use crate::control::{
+    Advertised, Details, Identity, Lease, MAX_NAMED_LEASES, Phase, Record, Status, VERSION,
+};
 use crate::time::Instant;
 
 impl Daemon {
@@ -23,6 +25,7 @@ impl Daemon {
                 phase: if self.phase == Phase::EngineUp { Phase::Ready } else { self.phase },
                 host: self.config.host.clone(),
                 auth: Some(self.secret),
+                identity: Some(Identity::new(self.config.executable.as_deref())),
             }),
         })
     }

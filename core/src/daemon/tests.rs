@@ -315,6 +315,66 @@ fn connections_are_bounded() {
 }
 
 #[test]
+fn who_says_nothing_gives_way_and_a_lease_does_not() {
+    let mut config = config();
+    config.max_connections = 3;
+    let mut daemon = ready(config);
+    lease(&mut daemon, Connection(0), at(1));
+    for number in 1..3 {
+        daemon.handle_connection(Connection(number), Owner::SameUser, Nonce([3; 16]), at(2));
+    }
+    effects(&mut daemon);
+
+    daemon.handle_connection(Connection(3), Owner::SameUser, Nonce([3; 16]), at(500));
+    assert_eq!(
+        effects(&mut daemon),
+        [Effect::Close(Connection(3))],
+        "the others may be about to say something"
+    );
+    daemon.handle_connection(Connection(4), Owner::SameUser, Nonce([3; 16]), at(1_002));
+
+    assert_eq!(effects(&mut daemon), [Effect::Close(Connection(1))]);
+    assert!(daemon.holds_lease(Connection(0)));
+    daemon.handle_line(Connection(4), &Command::Ping, at(1_003));
+    assert_eq!(replies(&effects(&mut daemon)), [&Reply::pong()], "it is served");
+}
+
+#[test]
+fn ports_that_are_asked_one_after_the_other_are_known_ahead() {
+    let mut daemon = Daemon::new(config(), ME, SECRET, at(0));
+    effects(&mut daemon);
+    daemon.handle_answer(Answer::Lock(LockTry::Locked(None)), at(0));
+
+    assert_eq!(effects(&mut daemon), [Effect::Probe { port: 7485 }]);
+    assert!(daemon.ports_ahead().eq([7486]));
+    daemon.handle_answer(Answer::Probe(Probe::Silent), at(1));
+    assert_eq!(effects(&mut daemon), [Effect::Probe { port: 7486 }]);
+    assert_eq!(daemon.ports_ahead().count(), 0);
+    daemon.handle_answer(Answer::Probe(Probe::Silent), at(1));
+
+    assert_eq!(effects(&mut daemon), [Effect::Listen { port: 7485 }], "silence is not waited for any longer");
+}
+
+#[test]
+fn the_record_names_hyperd_as_older_programs_do() {
+    let mut config = config();
+    config.executable = Some("/opt/hyperwire".into());
+    let mut daemon = Daemon::new(config, ME, SECRET, at(0));
+
+    daemon.on_started(Ok(("tab.domain:///s/domain/hyper".into(), Process { pid: 2, started: 2 })), at(0));
+    daemon.port = Some(7485);
+
+    let record = daemon.record().expect("port and endpoint are known");
+    assert_eq!(record.hyperd_endpoint, "/s/hyper");
+    let line = daemon.status(at(0)).expect("there is a record").to_line();
+    let told = r#""identity":{"mcp_version":"hyperwire/"#;
+    assert!(
+        line.contains(told) && line.contains(r#"{"display":"/opt/hyperwire","encoding":"utf8"}"#),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_lock_that_somebody_only_looked_at_is_tried_again() {
     let mut daemon = Daemon::new(config(), ME, SECRET, at(0));
     assert_eq!(effects(&mut daemon), [Effect::TryLock]);

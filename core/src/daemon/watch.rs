@@ -31,6 +31,11 @@ impl Watch {
     pub(super) fn start(&mut self, _published: bool, now: Instant) {
         *self = Self { ready_since: now, ..Self::default() };
     }
+
+    /// The port after the one that is asked out of turn.
+    pub(super) fn next(&self) -> Option<u16> {
+        self.next
+    }
 }
 
 impl Daemon {

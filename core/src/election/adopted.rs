@@ -87,7 +87,8 @@ impl Election {
     fn adopt(&mut self, record: Arc<Record>, lease: Option<u32>) {
         self.timer = None;
         self.unlock();
-        self.tries = 0;
+        self.silent = None;
+        self.asked_again = false;
         self.spawns = 0;
         self.obstacle = None;
         self.events.push_back(Event::Adopted { record: record.clone(), lease });

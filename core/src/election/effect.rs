@@ -8,13 +8,15 @@ use crate::control::{
 };
 
 /// Something for the runtime to do. Those with an [`Answer`] are bounded by the runtime: file operations by nature,
-/// a port by [`PROBE_CONNECT`](crate::control::PROBE_CONNECT) and [`PROBE_REPLY`](crate::control::PROBE_REPLY).
+/// a conversation by [`PROBE_CONNECT`](crate::control::PROBE_CONNECT) and [`PROBE_REPLY`](crate::control::PROBE_REPLY).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Effect {
     /// Read `daemon.json`. Answer: [`Answer::Record`].
     ReadRecord,
-    /// Ask a port PING, and STATUS if that is answered; close the connection. Answer: [`Answer::Probe`].
+    /// Ask a port PING, and STATUS if that is answered, within [`SCAN_WITHIN`](crate::control::SCAN_WITHIN); close the
+    /// connection. Ask those of [`Election::ports_ahead`](super::Election::ports_ahead) at the same time, and keep their
+    /// answers until they are wanted or something else is. Answer: [`Answer::Probe`].
     Probe {
         /// Which.
         port: u16,
@@ -46,7 +48,9 @@ pub enum Effect {
 }
 
 impl Effect {
-    pub(super) fn is_answered(&self) -> bool {
+    /// Whether it has an [`Answer`].
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
         !matches!(self, Self::Say(_) | Self::HangUp | Self::Heartbeat { .. } | Self::Unlock)
     }
 }

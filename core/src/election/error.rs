@@ -29,9 +29,17 @@ pub enum ElectionError {
     /// The daemon that was started says why it is none.
     #[error("{0}")]
     Start(Box<StartReport>),
-    /// Daemons die without a word.
-    #[error("{0} daemons were started and each ended without a word; see the log in the state folder")]
-    Spawns(u8),
+    /// Daemons die before they are ready.
+    #[error(
+        "{count} daemons were started and each ended {}; see `logs/daemon.log` in the state folder",
+        if words.is_empty() { "without a word".into() } else { alloc::format!("before it was ready, the last with: {words}") }
+    )]
+    Spawns {
+        /// How many.
+        count: u8,
+        /// What the last one said, at most [`MAX_WORDS`](crate::control::MAX_WORDS) bytes.
+        words: Box<str>,
+    },
     /// The state folder is shared, and its daemon runs on another machine or in another boot or container.
     #[error(
         "the daemon of this state folder runs on {host:?}, out of reach; use another folder here (HYPERDB_STATE_DIR)"

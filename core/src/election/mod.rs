@@ -35,6 +35,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -51,8 +52,6 @@ use step::Step;
 
 /// How often one election starts a daemon at most. One that dies thrice in a row will die again.
 pub const MAX_SPAWNS: u8 = 3;
-/// How often a silent daemon is asked before it is believed to be silent.
-pub const MAX_TRIES: u8 = 3;
 
 /// One client's election; see the [module](self) for how to drive it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,8 +65,13 @@ pub struct Election {
     has_spawn_lock: bool,
     /// A proven connection to a daemon is open.
     link: Option<Transcript>,
-    tries: u8,
+    /// The port that the record names, if it was asked and kept silent: the locks say what that means.
+    silent: Option<u16>,
+    /// It was asked once more because somebody holds the lock.
+    asked_again: bool,
     spawns: u8,
+    /// What the last daemon said that died before it was ready.
+    last_words: Box<str>,
     /// What stood in the way last.
     obstacle: Option<Obstacle>,
     started: Instant,
@@ -89,8 +93,10 @@ impl Election {
             stale: false,
             has_spawn_lock: false,
             link: None,
-            tries: 0,
+            silent: None,
+            asked_again: false,
             spawns: 0,
+            last_words: Box::default(),
             obstacle: None,
             started: Instant::EPOCH,
             timer: None,
@@ -114,6 +120,7 @@ impl Election {
         self.give_up();
         self.started = now;
         self.spawns = 0;
+        self.last_words = Box::default();
         self.obstacle = None;
         self.events.clear();
         self.scan();
@@ -133,6 +140,20 @@ impl Election {
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// The ports that it will ask one after the other if nobody answers on the one that it asks now. A port that keeps
+    /// silent costs [`SCAN_WITHIN`](crate::control::SCAN_WITHIN), so a runtime asks all of them at once.
+    pub fn ports_ahead(&self) -> impl Iterator<Item = u16> + use<> {
+        let ports = self.config.ports;
+        let (port, below) = match &self.step {
+            Step::ScanPort(port) => (Some(*port), u16::MAX),
+            Step::LookLower { port, record } => (Some(*port), record.health_port - 1),
+            _ => (None, 0),
+        };
+        let next = port.and_then(|port| ports.after(Some(port)));
+        core::iter::successors(next, move |port| ports.after(Some(*port)))
+            .take_while(move |port| *port <= below)
     }
 
     /// Where the election is.
@@ -219,7 +240,8 @@ impl Election {
         self.outstanding
     }
 
-    /// The one line of the pipe of the daemon that was started, or `None` if the pipe ended without it.
+    /// What came of the pipe of the daemon that was started, as [`ReportReader`](crate::control::ReportReader) gives it.
+    /// `None` is a pipe that ended without a word.
     pub fn handle_report(&mut self, report: Option<StartReport>, now: Instant) {
         if self.step == Step::AwaitChild {
             self.on_report(report, now);
@@ -244,7 +266,8 @@ impl Election {
         self.hang_up();
         self.unlock();
         self.timer = None;
-        self.tries = 0;
+        self.silent = None;
+        self.asked_again = false;
         self.step = Step::Off;
     }
 
@@ -264,7 +287,8 @@ impl Election {
     /// is noticed at most a third later than it happens, with the jitter.
     fn wait(&mut self, obstacle: Obstacle, now: Instant) {
         self.hang_up();
-        self.tries = 0;
+        self.silent = None;
+        self.asked_again = false;
         self.obstacle = Some(obstacle);
         let pause = ((now - self.started) / 4).clamp(Duration::from_millis(1), Duration::from_secs(1));
         self.timer = Some((now + pause + self.config.jitter(pause), Timer::Poll));

@@ -3,9 +3,7 @@
 use alloc::sync::Arc;
 use core::mem;
 
-use super::{
-    Answer, Effect, Election, ElectionError, Greeting, MAX_SPAWNS, MAX_TRIES, Obstacle, Phase, Timer,
-};
+use super::{Answer, Effect, Election, ElectionError, Greeting, MAX_SPAWNS, Obstacle, Phase, Timer};
 use crate::control::{
     self, Command, LockTest, LockTry, Mutant, Probe, Record, RecordRead, Reply, StartReport, StopMode,
     Transcript,
@@ -145,7 +143,9 @@ impl Election {
         let RecordRead::Found(record) = read else { return self.without_record() };
         match &record.advertised {
             // Its ports are those of another machine.
-            Some(own) if own.host != self.config.host => self.without_record(),
+            Some(own) if !control::is_same_machine(&own.host, &self.config.host) => self.without_record(),
+            // It was asked a moment ago, by this search, before it had the spawn lock.
+            _ if self.silent == Some(record.health_port) => self.without_record(),
             Some(own) if own.auth.is_none() => self.without_record(),
             Some(_) => self.hello(record.clone()),
             None => {
@@ -162,7 +162,6 @@ impl Election {
 
     /// The record leads nowhere. That proves nothing: ask the locks.
     fn without_record(&mut self) {
-        self.tries = 0;
         if self.has_spawn_lock || self.mutation.is(Mutant::R42NoSpawnLock) {
             self.ask(Effect::TestLock);
             self.step = Step::TestLock;
@@ -178,24 +177,16 @@ impl Election {
                 let found = found.clone();
                 self.adopt_legacy(found, now);
             }
-            None if *probe == Probe::Silent && self.try_again() => {
-                self.ask(Effect::Probe { port: record.health_port });
-                self.step = Step::Verify(record);
+            _ => {
+                self.silent = (*probe == Probe::Silent).then_some(record.health_port);
+                self.without_record();
             }
-            _ => self.without_record(),
         }
-    }
-
-    fn try_again(&mut self) -> bool {
-        self.tries += 1;
-        self.tries < MAX_TRIES
     }
 
     fn on_hello(&mut self, record: Arc<Record>, greeting: &Greeting, now: Instant) {
         let &Greeting::Reply { nonce, ref reply } = greeting else {
-            if *greeting == Greeting::Silent && self.try_again() {
-                return self.hello(record);
-            }
+            self.silent = (*greeting == Greeting::Silent).then_some(record.health_port);
             return self.without_record();
         };
         // Whatever it is, the connection is open and ours to close.
@@ -286,11 +277,14 @@ impl Election {
     }
 
     fn on_daemon_lock(&mut self, lock: &LockTest, now: Instant) {
+        let was_silent = self.silent.take().is_some();
         match lock {
             LockTest::Free => self.scan_port(None),
-            LockTest::Held(Some(body)) if body.host != self.config.host => {
+            LockTest::Held(Some(body)) if !control::is_same_machine(&body.host, &self.config.host) => {
                 self.fail(ElectionError::Elsewhere { host: body.host.as_str().into() });
             }
+            // It is there after all: once more at once, and then as often as for any other that does not serve.
+            LockTest::Held(_) if was_silent && !mem::replace(&mut self.asked_again, true) => self.scan(),
             LockTest::Held(_) => self.wait(Obstacle::Holder, now),
             LockTest::Error(error) => self.fail(ElectionError::StateFolder(*error)),
         }
@@ -319,7 +313,8 @@ impl Election {
 
     fn spawn(&mut self) {
         if self.spawns == MAX_SPAWNS {
-            return self.fail(ElectionError::Spawns(self.spawns));
+            let words = mem::take(&mut self.last_words);
+            return self.fail(ElectionError::Spawns { count: self.spawns, words });
         }
         self.spawns += 1;
         self.ask(Effect::Spawn);
@@ -335,6 +330,10 @@ impl Election {
             }
             Some(StartReport::AlreadyRunning | StartReport::Stopped) => self.wait(Obstacle::Holder, now),
             Some(StartReport::LegacyFound { .. }) => self.wait(Obstacle::Legacy, now),
+            Some(StartReport::Died(words)) => {
+                self.last_words = words;
+                self.on_report(None, now);
+            }
             Some(report) => self.fail(ElectionError::Start(report.into())),
             None if self.mutation.is(Mutant::R11EofIgnored) => {}
             // It died: its lock is free, and whoever is first may start another.

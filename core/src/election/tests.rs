@@ -42,6 +42,7 @@ fn record(host: &str) -> Record {
             phase: crate::control::Phase::Ready,
             host: host.into(),
             auth: Some(SECRET),
+            identity: None,
         }),
     }
 }
@@ -141,6 +142,58 @@ fn a_record_of_another_machine_is_not_followed_and_its_lock_is_reported() {
 }
 
 #[test]
+fn a_machine_that_was_renamed_still_has_its_daemon() {
+    let mut election = election();
+    election.config = Arc::new(Config { host: "new/boot/net".into(), ..(*election.config).clone() });
+    election.start(at(0));
+
+    let found = Answer::Record(RecordRead::Found(Arc::new(record("old/boot/net"))));
+    answer(&mut election, &Effect::ReadRecord, found, at(0));
+
+    assert_eq!(effects(&mut election), [Effect::Hello { port: 7485 }]);
+}
+
+#[test]
+fn a_port_that_keeps_silent_is_asked_once_and_then_the_lock() {
+    let mut election = started();
+    let found = Answer::Record(RecordRead::Found(Arc::new(record("here"))));
+    answer(&mut election, &Effect::ReadRecord, found.clone(), at(0));
+    answer(&mut election, &Effect::Hello { port: 7485 }, Answer::Hello(Greeting::Silent), at(1));
+    answer(&mut election, &Effect::TryLock, Answer::SpawnLock(LockTry::Locked(None)), at(1));
+    answer(&mut election, &Effect::ReadRecord, found.clone(), at(1));
+    answer(&mut election, &Effect::TestLock, Answer::DaemonLock(LockTest::Free), at(1));
+
+    assert_eq!(effects(&mut election), [Effect::Probe { port: 7485 }]);
+    assert!(election.ports_ahead().eq([7486]), "both are asked at once");
+    election.handle_answer(Answer::Probe(Probe::Silent), at(2));
+    answer(&mut election, &Effect::Probe { port: 7486 }, Answer::Probe(Probe::Silent), at(2));
+    assert_eq!(effects(&mut election), [Effect::Spawn]);
+}
+
+#[test]
+fn a_silent_daemon_that_holds_the_lock_is_asked_again_at_once_and_then_later() {
+    let mut election = started();
+    let found = Answer::Record(RecordRead::Found(Arc::new(record("here"))));
+    let held = Answer::DaemonLock(LockTest::Held(None));
+    answer(&mut election, &Effect::ReadRecord, found.clone(), at(0));
+    answer(&mut election, &Effect::Hello { port: 7485 }, Answer::Hello(Greeting::Silent), at(1));
+    answer(&mut election, &Effect::TryLock, Answer::SpawnLock(LockTry::Locked(None)), at(1));
+    answer(&mut election, &Effect::ReadRecord, found.clone(), at(1));
+    answer(&mut election, &Effect::TestLock, held.clone(), at(1));
+    answer(&mut election, &Effect::ReadRecord, found.clone(), at(1));
+    answer(&mut election, &Effect::Hello { port: 7485 }, Answer::Hello(Greeting::Silent), at(2));
+    answer(&mut election, &Effect::TestLock, held, at(2));
+    assert_eq!(effects(&mut election), []);
+    let (next, timer) = election.deadline().expect("it looks again");
+    assert_eq!(timer, Timer::Poll);
+
+    election.handle_timeout(next);
+    answer(&mut election, &Effect::ReadRecord, found, next);
+
+    assert_eq!(effects(&mut election), [Effect::Hello { port: 7485 }]);
+}
+
+#[test]
 fn the_pauses_between_looks_double_up_to_a_second() {
     let mut election = started();
     let mut now = at(0);
@@ -232,7 +285,7 @@ fn a_state_folder_that_cannot_be_used_is_a_typed_failure() {
 }
 
 #[test]
-fn a_daemon_that_dies_thrice_without_a_word_is_not_started_a_fourth_time() {
+fn a_daemon_that_dies_thrice_is_not_started_a_fourth_time_and_its_last_words_are_told() {
     let mut election = started();
     answer(&mut election, &Effect::ReadRecord, Answer::Record(RecordRead::Missing), at(0));
     answer(&mut election, &Effect::TryLock, Answer::SpawnLock(LockTry::Locked(None)), at(0));
@@ -243,9 +296,12 @@ fn a_daemon_that_dies_thrice_without_a_word_is_not_started_a_fourth_time() {
         answer(&mut election, &Effect::Probe { port: 7486 }, Answer::Probe(Probe::Refused), at(0));
         if round < MAX_SPAWNS {
             answer(&mut election, &Effect::Spawn, Answer::Spawned(Ok(())), at(0));
-            election.handle_report(None, at(0));
+            election.handle_report(Some(StartReport::Died("not found".into())), at(0));
         }
     }
 
-    assert_eq!(election.error(), Some(&ElectionError::Spawns(MAX_SPAWNS)));
+    assert_eq!(
+        election.error(),
+        Some(&ElectionError::Spawns { count: MAX_SPAWNS, words: "not found".into() })
+    );
 }

@@ -84,6 +84,17 @@ impl Endpoint {
         }
         Ok(Self::Domain { path: path.to_string() })
     }
+
+    /// As a daemon's record names it: `<host>:<port>`, or the path of the socket. `hyperdb-mcp` 1.0 knows these two
+    /// spellings only, and calls a hyperd in hyperd's own notation dead.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        match self {
+            Self::Tcp { host, port } if host.contains(':') => format!("[{host}]:{port}"),
+            Self::Tcp { host, port } => format!("{host}:{port}"),
+            Self::Domain { path } => path.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Endpoint {

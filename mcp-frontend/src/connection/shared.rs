@@ -74,15 +74,13 @@ fn no_daemon(error: &JoinError) -> String {
 fn is_of_daemon(error: &JoinError) -> bool {
     !matches!(
         error,
-        JoinError::Command(_) | JoinError::Election(ElectionError::Start(_) | ElectionError::Spawns(_))
+        JoinError::Command(_) | JoinError::Election(ElectionError::Start(_) | ElectionError::Spawns { .. })
     )
 }
 
 /// Where this user's programs meet.
 pub(crate) fn place() -> Result<Place, String> {
-    Place::of_this_process().ok_or_else(|| {
-        "there is no home folder to keep the daemon's state in; set HYPERDB_STATE_DIR".to_owned()
-    })
+    Place::of_this_process().map_err(|error| error.to_string())
 }
 
 /// This program as a daemon, with the hyperd that is found here, or fetched.
@@ -102,7 +100,7 @@ mod tests {
     #[test]
     fn doing_without_the_daemon_is_advised_only_where_it_helps() {
         let no_hyperd = JoinError::Command("hyperd was not found".to_owned());
-        let dead = JoinError::Election(ElectionError::Spawns(3));
+        let dead = JoinError::Election(ElectionError::Spawns { count: 3, words: "not found".into() });
         let no_folder = JoinError::StateFolder { path: "relative".into() };
 
         assert!(!no_daemon(&no_hyperd).contains("--private"));

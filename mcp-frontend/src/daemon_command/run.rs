@@ -7,8 +7,10 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use hyperwire_blocking::daemon::ground::close_inherited;
 use hyperwire_blocking::daemon::{Daemon, Place, Settings, rfc3339};
 use hyperwire_blocking::hyperd::{Environment, locate_or_install};
+use hyperwire_core::control::StartReport;
 use hyperwire_core::daemon::Exit as DaemonExit;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -27,18 +29,25 @@ pub(super) fn run(arguments: &RunArguments, mut place: Place) -> Exit {
         Ok(report) => report,
         Err(error) => return complain(&format!("cannot leave the terminal: {error}"), Exit::NoHyperd),
     };
+    let give_up = |report: Option<File>, message: &str, failed: fn(Box<str>) -> StartReport| {
+        if let Some(mut report) = report {
+            // Whoever started it may be gone already.
+            let _ = report.write_all(failed(message.into()).to_line().as_bytes());
+        }
+        complain(message, Exit::NoHyperd)
+    };
     if let Some(seconds) = arguments.idle_timeout {
         place.idle_timeout = Some(Duration::from_secs(seconds));
     }
     let program = match hyperd(arguments) {
         Ok(program) => program,
-        Err(message) => return complain(&message, Exit::NoHyperd),
+        Err(message) => return give_up(report, &message, StartReport::EngineFailed),
     };
     let mut settings = Settings::new(place, program);
     settings.drain_limit = arguments.drain_limit.map(Duration::from_secs);
     let mut daemon = match Daemon::new(&settings) {
         Ok(daemon) => daemon,
-        Err(error) => return complain(&with_causes(&error), Exit::NoHyperd),
+        Err(error) => return give_up(report, &with_causes(&error), StartReport::Died),
     };
     if let Some(report) = report {
         daemon = daemon.reporting_to(report);
@@ -72,8 +81,12 @@ fn hyperd(arguments: &RunArguments) -> Result<PathBuf, String> {
         .map_err(|error| with_causes(&error))
 }
 
-/// Leaves the session of whoever started this, whose pipe is the standard output; gives that pipe.
+/// Leaves the session of whoever started this, and everything that it passed on: its files, its folder, its terminal. Gives
+/// its pipe, which is the standard output.
 fn detach(place: &Place) -> io::Result<File> {
+    // SAFETY: this command begins with this; before it, arguments were parsed and variables read.
+    unsafe { close_inherited() }?;
+    std::env::set_current_dir("/")?;
     // It fails for the leader of a group, which has left already.
     let _ = rustix::process::setsid();
     let report = rustix::io::fcntl_dupfd_cloexec(io::stdout(), 3)?;

@@ -218,13 +218,13 @@ fn kill_all(server: Server) {
 
 /// Children of a process.
 fn children(of: u32) -> Vec<u32> {
-    let listed = std::process::Command::new("ps").args(["-A", "-o", "pid=,ppid="]).output().expect("ps runs");
-    let text = String::from_utf8(listed.stdout).unwrap();
-    let pairs = text.lines().filter_map(|line| {
-        let mut numbers = line.split_whitespace().map(|number| number.parse::<u32>().ok());
-        Some((numbers.next()??, numbers.next()??))
-    });
-    pairs.filter(|(_, parent)| *parent == of).map(|(pid, _)| pid).collect()
+    let processes = std::fs::read_dir("/proc").expect("Linux has it").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let parent = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse::<u32>().ok()
+    };
+    pids.filter(|pid| parent(pid) == Some(of)).collect()
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyperwire_core::control::{Incarnation, Process, socket_folder};
+use hyperwire_core::control::{Incarnation, Process, is_socket_folder, socket_folder};
 use hyperwire_core::daemon::{ENGINE_ANSWERS_WITHIN, EngineProbe};
 use hyperwire_core::hyperd::{DEFAULT_USER, Endpoint};
 
@@ -21,6 +22,8 @@ use crate::{Client, Config, with_causes};
 const NOWHERE: &str = if cfg!(target_os = "linux") { "/proc" } else { "/" };
 /// The socket's name in the folder of its incarnation.
 const SOCKET: &str = "hyper";
+/// The file that hyperd puts beside it.
+const SOCKET_PID: &str = "hyper.pid";
 /// The longest socket path on every Unix, see `hyperd::unix`.
 const MAX_SOCKET_PATH: usize = 103;
 /// How long hyperd may take to start: with `hyperdb-mcp`, 60 s for the callback and 10 s more.
@@ -120,10 +123,31 @@ impl Drop for Engine {
 }
 
 /// The socket folders of daemons that were killed. There is one daemon, and it has not made its own yet.
+///
+/// Folders that are named and filled as such are removed, with hyperd's socket and the file beside it, and nothing else:
+/// whatever has another name, or holds another file, is somebody's.
 fn remove_abandoned(sockets: &Path) {
     for entry in fs::read_dir(sockets).into_iter().flatten().flatten() {
-        let _ = fs::remove_dir_all(entry.path());
+        let folder = entry.path();
+        let is_folder = fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir());
+        let is_named = entry.file_name().to_str().is_some_and(is_socket_folder);
+        if is_folder && is_named && holds_a_socket_at_most(&folder) {
+            for name in [SOCKET, SOCKET_PID] {
+                let _ = fs::remove_file(folder.join(name));
+            }
+            let _ = fs::remove_dir(folder);
+        }
     }
+}
+
+fn holds_a_socket_at_most(folder: &Path) -> bool {
+    let is_of_hyperd = |entry: io::Result<fs::DirEntry>| {
+        let Ok(entry) = entry else { return false };
+        let Ok(kind) = entry.file_type() else { return false };
+        let name = entry.file_name();
+        (name == SOCKET && kind.is_socket()) || (name == SOCKET_PID && kind.is_file())
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_of_hyperd))
 }
 
 /// unix(7): the kernel lists each end of a connection that a server accepted under the server's path, as connected (03).
@@ -148,6 +172,43 @@ mod tests {
     use std::os::unix::net::UnixListener;
 
     use super::*;
+
+    #[test]
+    fn what_killed_daemons_left_goes_and_everything_else_stays() {
+        let state = tempfile::tempdir().unwrap();
+        let sockets = state.path().join("sockets");
+        let elsewhere = state.path().join("elsewhere");
+        let file = |path: PathBuf| {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "years of work").unwrap();
+            path
+        };
+        // Named like ours and filled otherwise, named otherwise, a file, a link.
+        let kept = [
+            file(sockets.join("notes/thesis.txt")),
+            file(sockets.join("0a1b2c3d/thesis.txt")),
+            file(sockets.join("0a1b2c3e/hyper")),
+            file(sockets.join("0a1b2c3f/hyper.pid/thesis.txt")),
+            file(sockets.join("0a1b2c3g/hyper.pid")),
+            file(sockets.join("0A1B2C3D/hyper.pid")),
+            file(sockets.join("0a1b2c40")),
+            file(elsewhere.join("hyper.pid")),
+        ];
+        std::os::unix::fs::symlink(&elsewhere, sockets.join("0a1b2c41")).unwrap();
+        let left = [sockets.join("fffffff0"), sockets.join("fffffff1"), sockets.join("fffffff2")];
+        for folder in &left {
+            fs::create_dir(folder).unwrap();
+        }
+        drop(UnixListener::bind(left[0].join("hyper")).unwrap());
+        file(left[0].join("hyper.pid"));
+        file(left[1].join("hyper.pid"));
+
+        remove_abandoned(&sockets);
+
+        assert!(kept.iter().all(|path| path.is_file()), "{kept:?}");
+        assert!(sockets.join("0a1b2c41").is_symlink());
+        assert!(left.iter().all(|folder| !folder.exists()), "{left:?}");
+    }
 
     #[test]
     fn sessions_are_counted_and_those_of_others_are_not() {

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use hyperwire_core::control::{
     Command, DAEMON_LOCK, Incarnation, LockTest, PROBE_REPLY, Phase, Probe, Record, RecordRead, Reply,
-    Status, StopMode, Transcript,
+    Status, StopMode, Transcript, is_same_machine,
 };
 use hyperwire_core::election::Greeting;
 
 use super::port::{self, Link, NoAnswer};
+use super::probes::Probes;
 use super::state_folder::StateFolder;
 use super::{Place, host};
 
@@ -77,13 +78,13 @@ pub enum StopError {
     Refused(String),
 }
 
-/// Asks one port of 127.0.0.1 who is there.
+/// Asks ports of 127.0.0.1 who is there, all at once: half a second at most.
 #[must_use]
-pub fn look_at_port(port: u16) -> Probe {
-    port::probe(port)
+pub fn look_at_ports(ports: impl IntoIterator<Item = u16>) -> Vec<(u16, Probe)> {
+    Probes::ask_all(ports)
 }
 
-/// Looks. Takes a few milliseconds, and some seconds at most if the record's port is frozen.
+/// Looks. Takes a few milliseconds, and a second at most if the record's port is frozen.
 #[must_use]
 pub fn look(place: &Place) -> Sight {
     let folder = StateFolder::new(&place.state_folder);
@@ -98,7 +99,7 @@ pub fn look(place: &Place) -> Sight {
 fn ask(record: &Record, place: &Place) -> Answers {
     let port = record.health_port;
     if let Some(own) = &record.advertised {
-        if own.host != host::name() {
+        if !is_same_machine(&own.host, &host::name()) {
             return Answers::Elsewhere(own.host.clone());
         }
         return match prove(record) {
@@ -133,7 +134,7 @@ fn unanswered(why: NoAnswer, port: u16) -> Answers {
 /// Daemons that know no locks may be there without a record.
 fn unadvertised(place: &Place) -> Answers {
     let ports = std::iter::successors(place.ports.after(None), |port| place.ports.after(Some(*port)));
-    let found = ports.map(port::probe).find_map(|probe| probe.legacy(place.text()?).cloned());
+    let found = look_at_ports(ports).into_iter().find_map(|(_, probe)| probe.legacy(place.text()?).cloned());
     found.map_or(Answers::Nobody, |record| Answers::Legacy(Status::new((*record).clone(), None).into()))
 }
 

@@ -17,12 +17,14 @@
 
 mod clock;
 mod connections;
+mod door;
 mod engine;
 mod host;
 mod look;
 mod owner;
 mod place;
 mod port;
+mod probes;
 mod serve;
 mod spawn;
 mod state_folder;
@@ -38,16 +40,18 @@ pub mod ground {
     pub use super::spawn::spawn;
     pub use super::state_folder::StateFolder;
     pub use super::system_error::system_error;
+    pub use crate::inherit::close_inherited;
 }
 
-pub use look::{Answers, Sight, StopError, Stopped, look, look_at_port, stop};
-pub use place::Place;
+pub use look::{Answers, Sight, StopError, Stopped, look, look_at_ports, stop};
+pub use place::{Place, PlaceError};
 pub use serve::{Daemon, RunError, Settings, StopHandle};
 pub use timestamp::rfc3339;
 
 pub(crate) use clock::Clock;
 pub(crate) use host::name as host_name;
-pub(crate) use port::{Link, exchange, hello, probe};
+pub(crate) use port::{Link, exchange, hello};
+pub(crate) use probes::Probes;
 pub(crate) use spawn::spawn;
 pub(crate) use state_folder::StateFolder;
 pub(crate) use system_error::system_error;

@@ -1,11 +1,11 @@
 //! Where the programs of one user meet.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, io};
 
 use hyperwire_core::control::{
-    ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, Ports, STATE_DIR_NAME, idle_timeout,
+    ENV_DAEMON_PORT, ENV_IDLE_TIMEOUT, ENV_STATE_DIR, Ports, STATE_DIR_NAME, VariableError, idle_timeout,
 };
 
 /// The state folder, and what the environment says of the daemon that it belongs to.
@@ -20,6 +20,23 @@ pub struct Place {
     pub idle_timeout: Option<Duration>,
 }
 
+/// Why the environment names no place.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlaceError {
+    /// There is no home folder.
+    #[error("there is no home folder to keep the daemon's state in; set {ENV_STATE_DIR}")]
+    NoHome,
+    /// A relative state folder means nothing where this process is.
+    #[error(
+        "{ENV_STATE_DIR} is a relative path, and the current folder cannot be told: {0}; give an absolute path"
+    )]
+    WorkingFolder(io::Error),
+    /// A variable is no number.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+}
+
 impl Place {
     /// This state folder, with the usual ports.
     #[must_use]
@@ -28,18 +45,22 @@ impl Place {
     }
 
     /// What the environment of this process says: `HYPERDB_STATE_DIR` or else `~/.hyperdb`, `HYPERDB_DAEMON_PORT`,
-    /// `HYPERDB_DAEMON_IDLE_TIMEOUT`, all as `hyperdb-mcp` reads them. `None` without a home folder.
-    #[must_use]
-    pub fn of_this_process() -> Option<Self> {
-        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-        let folder = match env::var_os(ENV_STATE_DIR).filter(|value| !value.is_empty()) {
-            Some(folder) => std::path::absolute(folder).ok()?,
-            None => etcetera::home_dir().ok()?.join(STATE_DIR_NAME),
+    /// `HYPERDB_DAEMON_IDLE_TIMEOUT`, all as `hyperdb-mcp` reads them, except that what is no number is an error. An empty
+    /// variable counts as none.
+    ///
+    /// # Errors
+    /// See [`PlaceError`].
+    pub fn of_this_process() -> Result<Self, PlaceError> {
+        let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+        let text = |name| set(name).map(|value| value.to_string_lossy().into_owned());
+        let folder = match set(ENV_STATE_DIR) {
+            Some(folder) => std::path::absolute(folder).map_err(PlaceError::WorkingFolder)?,
+            None => etcetera::home_dir().map_err(|_| PlaceError::NoHome)?.join(STATE_DIR_NAME),
         };
-        Some(Self {
+        Ok(Self {
             state_folder: folder,
-            ports: Ports::from_env(set(ENV_DAEMON_PORT).as_deref()),
-            idle_timeout: idle_timeout(set(ENV_IDLE_TIMEOUT).as_deref()),
+            ports: Ports::from_env(text(ENV_DAEMON_PORT).as_deref())?,
+            idle_timeout: idle_timeout(text(ENV_IDLE_TIMEOUT).as_deref())?,
         })
     }
 

@@ -5,11 +5,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use hyperwire_core::control::{
-    Command, LineDecoder, Nonce, PROBE_CONNECT, PROBE_REPLY, Probe, Record, Reply, Status, SystemError,
+    Command, LineDecoder, Nonce, PROBE_CONNECT, PROBE_REPLY, Probe, Reply, Status, SystemError,
 };
 use hyperwire_core::election::Greeting;
 
-use super::owner;
+use super::probes::Probes;
 use super::system_error::system_error;
 
 /// A connection to whoever listens on a port.
@@ -62,18 +62,7 @@ impl From<io::Error> for NoAnswer {
 
 /// Asks PING and STATUS.
 pub(crate) fn probe(port: u16) -> Probe {
-    match ask_for_record(port) {
-        Ok((record, owner)) => Probe::Daemon { record: record.into(), owner },
-        Err(none) => none.into(),
-    }
-}
-
-fn ask_for_record(port: u16) -> Result<(Record, hyperwire_core::control::Owner), NoAnswer> {
-    let mut link = Link::open(port)?;
-    let deadline = Instant::now() + PROBE_REPLY;
-    let Reply::Pong { .. } = link.ask(&Command::Ping, deadline)? else { return Err(NoAnswer::Foreign) };
-    let status = link.status(deadline)?;
-    Ok((status.record, owner::of_peer(&link.stream)))
+    Probes::default().ask(port, [])
 }
 
 /// Says HELLO with a fresh nonce. The connection is left open if the answer is a line of the protocol.
@@ -107,9 +96,13 @@ pub(crate) fn exchange(port: u16, command: &Command) -> Result<Reply, NoAnswer> 
 impl Link {
     fn open(port: u16) -> Result<Self, NoAnswer> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let stream = TcpStream::connect_timeout(&address, PROBE_CONNECT).map_err(no_answer)?;
+        Self::over(TcpStream::connect_timeout(&address, PROBE_CONNECT)?)
+    }
+
+    /// A connection that is there.
+    pub(super) fn over(stream: TcpStream) -> Result<Self, NoAnswer> {
         // The lines are answers to one another; waiting to fill a segment would only delay them.
-        stream.set_nodelay(true).map_err(no_answer)?;
+        stream.set_nodelay(true)?;
         Ok(Self { stream, decoder: LineDecoder::new() })
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpListener;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
@@ -17,10 +17,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::clock::Clock;
 use super::connections::Connections;
+use super::door::{Came, Door};
 use super::engine::Engine;
 use super::state_folder::StateFolder;
 use super::worker::{Done, Job, Worker};
-use super::{Place, host, owner, timestamp};
+use super::{Place, door, host, owner, timestamp};
 
 /// How many connections are accepted before those that are open get their turn.
 const ACCEPTED_AT_ONCE: usize = 32;
@@ -57,7 +58,8 @@ pub struct Daemon {
     worker: thread::JoinHandle<()>,
     wake: UnixStream,
     stop: StopHandle,
-    listener: Option<TcpListener>,
+    door: Door,
+    crowded: bool,
     connections: Connections,
     engine: Option<UnixStream>,
     report: Option<Box<dyn Report>>,
@@ -121,6 +123,9 @@ impl Daemon {
         config.ports = place.ports;
         config.idle = place.idle_timeout;
         config.drain_limit = settings.drain_limit;
+        config.max_connections = door::make_room();
+        config.executable =
+            std::env::current_exe().ok().and_then(|file| file.into_os_string().into_string().ok());
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         waker.set_nonblocking(true)?;
@@ -134,7 +139,8 @@ impl Daemon {
             worker,
             wake,
             stop: StopHandle { asked: Arc::default(), wake: Arc::new(waker) },
-            listener: None,
+            door: Door::new(),
+            crowded: false,
             connections: Connections::default(),
             engine: None,
             report: None,
@@ -207,8 +213,12 @@ impl Daemon {
             }
             Effect::Send { to, reply } => self.connections.send(to, &reply),
             Effect::Close(connection) => self.connections.close(connection),
-            Effect::CloseListener => self.listener = None,
+            Effect::CloseListener => self.door.close(),
             Effect::Exit(exit) => self.exit = Some(exit),
+            Effect::Probe { port } => {
+                let ahead = self.machine.ports_ahead().collect();
+                return self.jobs.send(Job::Probe { port, ahead }).map_err(|_| RunError::Worker);
+            }
             effect => {
                 match &effect {
                     Effect::StartEngine { generation } => {
@@ -273,7 +283,7 @@ impl Daemon {
             }
         }
         if ready.listener {
-            self.accept(log)?;
+            self.accept(log);
         }
         self.machine.handle_timeout(self.clock.now());
         Ok(())
@@ -282,7 +292,7 @@ impl Daemon {
     fn wait(&self, at_most: Option<Duration>) -> io::Result<Ready> {
         let mut fds = vec![PollFd::new(&self.wake, PollFlags::IN)];
         let engine = self.engine.as_ref().map(|engine| PollFd::new(engine, PollFlags::IN));
-        let listener = self.listener.as_ref().map(|listener| PollFd::new(listener, PollFlags::IN));
+        let listener = self.door.listener().map(|listener| PollFd::new(listener, PollFlags::IN));
         let (has_engine, has_listener) = (engine.is_some(), listener.is_some());
         fds.extend(engine.into_iter().chain(listener));
         let first = fds.len();
@@ -292,6 +302,7 @@ impl Daemon {
             fds.push(PollFd::new(stream, PollFlags::IN | write));
             names.push(name);
         }
+        let at_most = at_most.into_iter().chain(self.door.closed_for()).min();
         let timeout = at_most.and_then(|time| Timespec::try_from(time).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
@@ -317,7 +328,7 @@ impl Daemon {
             let answer = match self.done.try_recv() {
                 Ok(Done::Answer(answer)) => answer,
                 Ok(Done::Listening(listener)) => {
-                    self.listener = Some(listener);
+                    self.door.open(listener);
                     Answer::Listening(Ok(()))
                 }
                 Ok(Done::Started(answer, watch)) => {
@@ -338,28 +349,36 @@ impl Daemon {
         }
     }
 
-    fn accept(&mut self, log: &mut dyn FnMut(&str)) -> io::Result<()> {
+    fn accept(&mut self, log: &mut dyn FnMut(&str)) {
         for _ in 0..ACCEPTED_AT_ONCE {
-            let Some(listener) = &self.listener else { return Ok(()) };
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    let mut nonce = Nonce([0; 16]);
-                    getrandom::fill(&mut nonce.0)?;
-                    let owner = owner::of_peer(&stream);
-                    let connection = self.connections.insert(stream)?;
-                    self.machine.handle_connection(connection, owner, nonce, self.clock.now());
+            match self.door.next() {
+                Came::In(stream) => {
+                    self.crowded = false;
+                    // An error of this one is not one of the others.
+                    let _ = self.take_in(stream);
                 }
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return Ok(()),
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        log(&format!("no more connections can be accepted: {error}"));
-                        self.machine.listener_lost(self.clock.now());
-                        return Ok(());
+                Came::Away(false) => {}
+                Came::Away(true) => {
+                    if !std::mem::replace(&mut self.crowded, true) {
+                        log("a connection was closed: this process has as many files open as it may");
                     }
-                },
+                    return;
+                }
+                Came::Nobody => return,
+                Came::Lost(error) => {
+                    log(&format!("no more connections can be accepted: {error}"));
+                    return self.machine.listener_lost(self.clock.now());
+                }
             }
         }
+    }
+
+    fn take_in(&mut self, stream: TcpStream) -> io::Result<()> {
+        let mut nonce = Nonce([0; 16]);
+        getrandom::fill(&mut nonce.0)?;
+        let owner = owner::of_peer(&stream);
+        let connection = self.connections.insert(stream)?;
+        self.machine.handle_connection(connection, owner, nonce, self.clock.now());
         Ok(())
     }
 }

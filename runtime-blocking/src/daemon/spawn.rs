@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use super::Place;
 use crate::hyperd::wait_for_exit;
+use crate::inherit;
 
 /// How long the shell may take to start a process and end. It takes a millisecond.
 const DETACHING: Duration = Duration::from_secs(10);
 
-/// Runs the command, whose standard output is the pipe, so that nobody has to wait for its end: the shell between is
-/// its parent, and ends at once. This waits for that, at most 10 s.
+/// Runs the command, whose standard output and error are the pipe, so that nobody has to wait for its end: the shell
+/// between is its parent, and ends at once. This waits for that, at most 10 s. A daemon leaves the pipe once it is ready;
+/// until then, what the shell or the program says in vain is the reason why there is no daemon.
 ///
 /// # Errors
 /// What the system says; `TimedOut` when it starts no process for so long.
@@ -24,8 +26,8 @@ pub fn spawn(command: &[OsString], place: &Place) -> io::Result<PipeReader> {
     // killed, and hyperd would end without writing its databases.
     shell.args(["-c", r#"trap '' HUP; "$@" &"#, "hyperwire-spawn"]).args(command);
     shell.envs(place.environment()).current_dir("/");
-    shell.stdin(Stdio::null()).stdout(writer).stderr(Stdio::null());
-    let mut child = shell.spawn()?;
+    shell.stdin(Stdio::null()).stderr(writer.try_clone()?).stdout(writer);
+    let mut child = inherit::nothing(&mut shell).spawn()?;
     // The writer has to go, or the pipe would never end.
     drop(shell);
     if wait_for_exit(&mut child, DETACHING)?.is_none() {

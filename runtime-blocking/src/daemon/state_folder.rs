@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyperwire_core::control::{
-    Incarnation, LockBody, LockTest, LockTry, MAX_LINE, RECORD, Record, RecordRead, SystemError,
+    DAEMON_LOCK, Incarnation, LockBody, LockTest, LockTry, MAX_LINE, RECORD, Record, RecordRead, SystemError,
 };
 use rustix::process::geteuid;
 
@@ -16,9 +16,9 @@ use super::system_error::system_error;
 /// Owner only: the record holds the secret.
 const FILE_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;
-/// That everybody may look into the folder, as `hyperdb-mcp` makes it, does no harm; that everybody may replace its files
-/// would. The group is the user's own on most systems.
-const OTHERS_WRITE: u32 = 0o002;
+/// Who may look into the folder learns names; who may write to it may replace its files.
+const OTHERS: u32 = 0o077;
+const OTHERS_WRITE: u32 = 0o022;
 
 /// The state folder: its locks and its record. Nothing here waits for anybody.
 #[derive(Clone, Debug)]
@@ -37,9 +37,39 @@ impl StateFolder {
         self.path.join(name)
     }
 
-    /// Creates it, for its owner only; a folder that is there must be this user's, and nobody else may write to it.
+    /// Creates it, for its owner only. One that is there must be this user's. What others may do in it is taken from them if
+    /// a daemon's files are in it, as `hyperdb-mcp` or a generous umask makes it. Any other folder that others may write to is
+    /// refused: they may have prepared it, or it is theirs to use.
     pub(crate) fn create(&self) -> Result<(), SystemError> {
-        create_folder(&self.path).map_err(|error| system_error(&error))
+        let mode = || fs::metadata(&self.path).map(|metadata| metadata.permissions().mode());
+        self.make().map_err(|error| system_error(&error))?;
+        let before = mode().map_err(|error| system_error(&error))?;
+        if before & OTHERS == 0 {
+            return Ok(());
+        }
+        if self.is_a_state_folder() || (before & OTHERS_WRITE == 0 && self.is_empty()) {
+            // Not every file system has permissions.
+            let _ = fs::set_permissions(&self.path, Permissions::from_mode(FOLDER_MODE));
+        }
+        let after = mode().map_err(|error| system_error(&error))?;
+        if after & OTHERS_WRITE == 0 { Ok(()) } else { Err(SystemError::Exposed) }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&self.path)?;
+        let is_ours = fs::metadata(&self.path)?.uid() == geteuid().as_raw();
+        if is_ours { Ok(()) } else { Err(io::ErrorKind::PermissionDenied.into()) }
+    }
+
+    /// It has a daemon's files in it, which are this user's.
+    fn is_a_state_folder(&self) -> bool {
+        let me = geteuid().as_raw();
+        let is_ours = |found: fs::Metadata| found.is_file() && found.uid() == me;
+        [RECORD, DAEMON_LOCK].iter().any(|name| fs::symlink_metadata(self.path.join(name)).is_ok_and(is_ours))
+    }
+
+    fn is_empty(&self) -> bool {
+        fs::read_dir(&self.path).is_ok_and(|mut entries| entries.next().is_none())
     }
 
     /// Creates a folder in it.
@@ -153,12 +183,16 @@ fn body_of(mut lock: &File) -> Option<LockBody> {
     LockBody::parse(&text)
 }
 
+/// One within a state folder. Others must not be able to replace what is in it; where they could, that is taken from them.
 fn create_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)?;
     let metadata = fs::metadata(path)?;
-    let replaceable = metadata.permissions().mode() & OTHERS_WRITE != 0;
-    if metadata.uid() != geteuid().as_raw() || replaceable {
+    if metadata.uid() != geteuid().as_raw() {
         return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let mode = metadata.permissions().mode();
+    if mode & OTHERS_WRITE != 0 {
+        fs::set_permissions(path, Permissions::from_mode(mode & !OTHERS_WRITE))?;
     }
     Ok(())
 }
@@ -181,4 +215,67 @@ fn write_new(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(FILE_MODE).open(path)?;
     file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     file.write_all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    }
+
+    fn with_mode(base: &tempfile::TempDir, name: &str, mode: u32) -> PathBuf {
+        let path = base.path().join(name);
+        fs::create_dir(&path).expect("it is not there yet");
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("it is ours");
+        path
+    }
+
+    #[test]
+    fn a_state_folder_is_its_owners_only_however_it_was_made() {
+        let base = tempfile::tempdir().expect("a folder");
+        for before in [0o700, 0o755, 0o775, 0o777, 0o1777] {
+            for name in [RECORD, DAEMON_LOCK] {
+                let path = with_mode(&base, &format!("{before:o}-{name}"), before);
+                fs::write(path.join(name), "").expect("it is ours");
+
+                assert_eq!(StateFolder::new(&path).create(), Ok(()), "{before:o} {name}");
+
+                assert_eq!(mode(&path), FOLDER_MODE, "{before:o} {name}");
+            }
+        }
+        for path in [base.path().join("a").join("new"), with_mode(&base, "empty", 0o755)] {
+            assert_eq!(StateFolder::new(&path).create(), Ok(()));
+            assert_eq!(mode(&path), FOLDER_MODE);
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_daemons_files_is_left_as_it_is_and_refused_if_others_may_write() {
+        let base = tempfile::tempdir().expect("a folder");
+        for (before, outcome) in
+            [(0o755, Ok(())), (0o775, Err(SystemError::Exposed)), (0o777, Err(SystemError::Exposed))]
+        {
+            let path = with_mode(&base, &format!("{before:o}"), before);
+            if before == 0o755 {
+                fs::write(path.join("thesis.txt"), "years").expect("it is ours");
+            }
+
+            assert_eq!(StateFolder::new(&path).create(), outcome, "{before:o}");
+
+            assert_eq!(mode(&path), before);
+        }
+    }
+
+    #[test]
+    fn others_cannot_write_to_a_folder_within_it() {
+        let base = tempfile::tempdir().expect("a folder");
+        let folder = StateFolder::new(base.path());
+        let path = with_mode(&base, "logs", 0o775);
+
+        let created = folder.create_inner("logs").expect("it is ours");
+
+        assert_eq!((created, mode(&path)), (path.clone(), 0o755));
+    }
 }

@@ -11,6 +11,7 @@ pub fn system_error(error: &io::Error) -> SystemError {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => SystemError::NoSpace,
         ErrorKind::ReadOnlyFilesystem => SystemError::ReadOnly,
         ErrorKind::NotFound | ErrorKind::NotADirectory => SystemError::NotFound,
+        ErrorKind::InvalidFilename => SystemError::TooLong,
         ErrorKind::OutOfMemory | ErrorKind::WouldBlock => SystemError::Exhausted,
         _ => match error.raw_os_error() {
             // EMFILE and ENFILE have no kind of their own.

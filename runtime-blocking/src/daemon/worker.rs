@@ -12,15 +12,18 @@ use hyperwire_core::control::{DAEMON_LOCK, LockBody, SystemError};
 use hyperwire_core::daemon::{Answer, Effect, LockWatch};
 
 use super::engine::Engine;
+use super::host;
+use super::probes::Probes;
 use super::state_folder::{StateFolder, describe};
 use super::system_error::system_error;
-use super::{host, port};
 
 /// What the daemon's loop hands over.
 #[derive(Debug)]
 pub(super) enum Job {
     /// To be answered.
     Do(Effect),
+    /// To be answered; the ports behind it may be asked next.
+    Probe { port: u16, ahead: Vec<u16> },
     /// Not to be answered.
     Describe(Box<LockBody>),
 }
@@ -43,6 +46,7 @@ pub(super) struct Worker {
     folder: StateFolder,
     engine: Engine,
     lock: Option<Arc<File>>,
+    probes: Probes,
     done: Sender<Done>,
     wake: UnixStream,
 }
@@ -57,7 +61,7 @@ impl Worker {
     ) -> std::io::Result<(Sender<Job>, Receiver<Done>, thread::JoinHandle<()>)> {
         let (jobs, taken) = mpsc::channel();
         let (done, results) = mpsc::channel();
-        let mut worker = Self { folder, engine, lock: None, done, wake };
+        let mut worker = Self { folder, engine, lock: None, probes: Probes::default(), done, wake };
         let thread = thread::Builder::new().name("hyperwire-daemon".to_owned()).spawn(move || {
             for job in &taken {
                 worker.carry_out(job);
@@ -68,7 +72,12 @@ impl Worker {
 
     fn carry_out(&mut self, job: Job) {
         let done = match job {
-            Job::Do(effect) => self.answer(effect),
+            Job::Probe { port, ahead } => Done::Answer(Answer::Probe(self.probes.ask(port, ahead))),
+            Job::Do(effect) => {
+                // Another look at the ports is to see them as they are then.
+                self.probes = Probes::default();
+                self.answer(effect)
+            }
             Job::Describe(body) => {
                 if let Some(lock) = &self.lock {
                     describe(lock, &body);
@@ -93,7 +102,6 @@ impl Worker {
                 Answer::Lock(tried)
             }
             Effect::FindProcess(process) => Answer::Orphan { alive: host::is_alive(process) },
-            Effect::Probe { port } => Answer::Probe(port::probe(port)),
             Effect::Listen { port } => match listen(port) {
                 Ok(listener) => return Done::Listening(listener),
                 Err(error) => Answer::Listening(Err(error)),

@@ -204,6 +204,18 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// It ended before it was ready, and a disk that it writes to is full. hyperd itself then says that its socket is in use.
+    #[error(
+        "hyperd ended before it was ready because the disk of {} is full; make room there, or use a folder on another disk \
+         (HYPERDB_STATE_DIR, TMPDIR). It said:\n{words}",
+        folder.display()
+    )]
+    DiskFull {
+        /// A folder on that disk that hyperd was to write to.
+        folder: PathBuf,
+        /// The last lines of its output and log.
+        words: String,
+    },
     /// It ended before it was ready.
     #[error("hyperd ended before it was ready ({status}); it said:\n{words}")]
     Exited {

@@ -95,7 +95,8 @@ const WORKING_FOLDER: &str = "partial";
 fn working_folder(cache: &Path) -> Result<PrivateFolder, InstallError> {
     let not_writable = |source| InstallError::CacheNotWritable { path: cache.to_path_buf(), source };
     fs::create_dir_all(cache).map_err(not_writable)?;
-    sweep(cache, WORKING_FOLDER);
+    // Nobody else has folders in there.
+    sweep(cache, WORKING_FOLDER, None);
     PrivateFolder::create(cache, WORKING_FOLDER).map_err(not_writable)
 }
 

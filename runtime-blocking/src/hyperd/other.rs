@@ -58,7 +58,7 @@ pub(super) fn hard_limit_of_open_files() -> Option<u64> {
 }
 
 #[cfg(windows)]
-pub(super) fn in_a_group_of_its_own(command: &mut Command) {
+pub(super) fn on_its_own(command: &mut Command) {
     use std::os::windows::process::CommandExt;
     /// From the documentation of CreateProcess.
     const CREATE_NEW_PROCESS_GROUP: u32 = 0x0000_0200;
@@ -66,7 +66,7 @@ pub(super) fn in_a_group_of_its_own(command: &mut Command) {
 }
 
 #[cfg(not(windows))]
-pub(super) fn in_a_group_of_its_own(_command: &mut Command) {}
+pub(super) fn on_its_own(_command: &mut Command) {}
 
 /// There is no polite way but closing the callback connection.
 pub(super) fn terminate(_child: &mut Child) {}

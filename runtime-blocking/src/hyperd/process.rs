@@ -17,12 +17,16 @@ use super::{Authentication, Listen, Settings, ShutdownError, StartError};
 
 /// The name that run folders begin with.
 const RUN_FOLDER: &str = "hyperwire-run";
+/// What is in one: the sockets, what hyperd printed, its log and what it spilled.
+const IN_A_RUN_FOLDER: [&str; 6] = ["callback", "hyper", "hyper.pid", "output", "log", "temp"];
 /// How long hyperd has after SIGTERM, and the system after SIGKILL.
 const SIGNAL_GRACE: Duration = Duration::from_secs(5);
 /// How long the guard has to remove the folder once hyperd is gone.
 const GUARD_GRACE: Duration = Duration::from_secs(5);
 /// What a drop permits for an orderly end before the signals.
 const DROP_GRACE: Duration = Duration::from_secs(10);
+/// A disk with less room than this is full: hyperd's first files are smaller.
+const FULL: u64 = 64 * 1024;
 /// How late an early end of the child is noticed at most. The callback itself is noticed at once.
 const CHILD_LOOK: Duration = Duration::from_millis(10);
 
@@ -100,8 +104,9 @@ impl Hyperd {
             folders: &own_places(&listen, &[folder.path(), &log_dir, &temp_dir]),
             listens_on_tcp: matches!(listen, Endpoint::Tcp { .. }),
         };
+        let written = own.folders.iter().map(|folder| folder.to_path_buf()).collect();
         let child = spawn(settings, &arguments, input.as_deref(), &guard, &folder, &own)?;
-        let mut parts = Parts { child, guard, folder, log_dir };
+        let mut parts = Parts { child, guard, folder, log_dir, written };
         match await_callback(&mut parts.child, &listener, deadline) {
             Ok((callback, endpoint)) => Ok(Self { parts, callback: Some(callback), endpoint, over: false }),
             Err(failure) => Err(parts.give_up(failure, settings.ready_within)),
@@ -214,6 +219,8 @@ struct Parts {
     guard: Guard,
     folder: PrivateFolder,
     log_dir: PathBuf,
+    /// Where it writes before it is ready.
+    written: Vec<PathBuf>,
 }
 
 impl Parts {
@@ -221,6 +228,11 @@ impl Parts {
     fn give_up(mut self, failure: Failure, waited: Duration) -> StartError {
         system::kill_group(&mut self.child);
         let _ = system::wait_for_exit(&mut self.child, SIGNAL_GRACE);
+        let full = self
+            .written
+            .iter()
+            .find(|folder| system::free_bytes(folder).is_some_and(|free| free < FULL))
+            .cloned();
         let log = last_lines_of_newest_log(&self.log_dir);
         let printed = self.guard.finish(GUARD_GRACE);
         let words = match (printed.is_empty(), log.is_empty()) {
@@ -230,7 +242,10 @@ impl Parts {
             (false, false) => format!("{printed}\n{log}"),
         };
         match failure {
-            Failure::Exited(status) => StartError::Exited { status, words },
+            Failure::Exited(status) => match full {
+                Some(folder) => StartError::DiskFull { folder, words },
+                None => StartError::Exited { status, words },
+            },
             Failure::Late => StartError::NotReady { waited, words },
             Failure::Callback(source) => StartError::Callback { source, words },
             Failure::Io(source) => StartError::Io { action: "waiting for the callback", source },
@@ -286,7 +301,7 @@ fn run_folder(settings: &Settings) -> Result<(PrivateFolder, Endpoint), StartErr
     let bases = settings.run_dir.clone().map_or_else(system::run_folder_bases, |base| vec![base]);
     let mut tried = Vec::new();
     for base in bases {
-        sweep(&base, RUN_FOLDER);
+        sweep(&base, RUN_FOLDER, Some(&IN_A_RUN_FOLDER));
         let made = std::path::absolute(&base).and_then(|base| PrivateFolder::create(&base, RUN_FOLDER));
         match made.map(|folder| (system::private_endpoint(folder.path()), folder)) {
             Ok((Ok(private), folder)) => return Ok((folder, listen_endpoint(&settings.listen, private)?)),
@@ -349,7 +364,7 @@ fn spawn(
         command.current_dir(working_dir);
     }
     guard.listen_to(&mut command).map_err(failed)?;
-    system::in_a_group_of_its_own(&mut command);
+    system::on_its_own(&mut command);
     let spawned = match &settings.confinement {
         None => spawn_unless_written(&mut command),
         Some(confinement) => confined(confinement, own, || spawn_unless_written(&mut command)),

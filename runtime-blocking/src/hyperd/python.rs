@@ -94,7 +94,7 @@ fn command(environment: &Environment, interpreter: &Path) -> Command {
 
 /// What the command prints, as a path; or why there is no answer.
 fn answer(mut command: Command, within: Duration) -> Result<PathBuf, String> {
-    system::in_a_group_of_its_own(&mut command);
+    system::on_its_own(&mut command);
     let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut child = started.map_err(|error| format!("cannot be started ({error})"))?;
     let Some(stdout) = child.stdout.take() else { return Err("has no output".to_owned()) };

@@ -21,6 +21,7 @@ use rustix::process::{Pid, Resource, Signal, geteuid, getrlimit, kill_process_gr
 
 use super::log_tail::last_lines_of;
 use super::private_folder::PrivateFolder;
+use crate::inherit;
 
 /// The shortest of the limits on a socket's path, that of macOS and the BSDs: 104 bytes with a zero at the end.
 const MAX_SOCKET_PATH: usize = 103;
@@ -82,9 +83,10 @@ pub(super) fn hard_limit_of_open_files() -> Option<u64> {
     getrlimit(Resource::Nofile).maximum
 }
 
-/// So that Ctrl-C in the terminal ends the program and not its hyperd, which the program then ends in order.
-pub(super) fn in_a_group_of_its_own(command: &mut Command) {
-    command.process_group(0);
+/// So that Ctrl-C in the terminal ends the program and not its child, which the program then ends in order; and so that the
+/// child holds none of the program's files.
+pub(super) fn on_its_own(command: &mut Command) {
+    inherit::nothing(command).process_group(0);
 }
 
 /// Asks a process to end.
@@ -237,7 +239,7 @@ impl Guard {
         // The guard holds the folder's lock too: nobody sweeps what it has yet to remove.
         command.stdin(reader.try_clone()?).stdout(written).stderr(folder.lock().try_clone()?);
         command.current_dir("/").process_group(0);
-        let shell = command.spawn()?;
+        let shell = inherit::nothing(&mut command).spawn()?;
         Ok(Self { shell, writer: Some(writer), _reader: reader, output })
     }
 

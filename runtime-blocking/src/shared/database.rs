@@ -47,7 +47,7 @@ pub fn create(
 /// hyperd makes the file before it is done with it, and who attaches it in between hangs for good, with all who attach it
 /// later. So it is made under another name: once it has its own, it is ready.
 fn create_unless_there(endpoint: Endpoint, path: &str, deadline: Instant) -> Result<(), CreateError> {
-    if Path::new(path).exists() {
+    if Path::new(path).try_exists().map_err(CreateError::File)? {
         return Ok(());
     }
     let left = || deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));

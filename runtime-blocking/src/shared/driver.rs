@@ -7,15 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use hyperwire_core::control::{
-    Command, DAEMON_LOCK, LineDecoder, Record, SPAWN_LOCK, StartReport, SystemError,
-};
+use hyperwire_core::control::{Command, DAEMON_LOCK, Record, ReportReader, SPAWN_LOCK, SystemError};
 use hyperwire_core::election::{Answer, Effect, Election, Event, Phase};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::share::Share;
 use super::{JoinError, Settings};
-use crate::daemon::{self, Clock, Link, Place, StateFolder, system_error};
+use crate::daemon::{self, Clock, Link, Place, Probes, StateFolder, system_error};
 
 /// How long the end of the thread is waited for: it may be waiting for an answer.
 const ENDING: Duration = Duration::from_secs(3);
@@ -62,6 +60,7 @@ impl Driver {
             command: settings.command,
             woken,
             spawn_lock: None,
+            probes: Probes::default(),
             link: None,
             report: None,
         };
@@ -151,8 +150,9 @@ struct Carrier {
     command: Box<dyn FnMut() -> Result<Vec<std::ffi::OsString>, String> + Send>,
     woken: UnixStream,
     spawn_lock: Option<File>,
+    probes: Probes,
     link: Option<Link>,
-    report: Option<(PipeReader, LineDecoder)>,
+    report: Option<(PipeReader, ReportReader)>,
 }
 
 impl Carrier {
@@ -203,9 +203,16 @@ impl Carrier {
     }
 
     fn carry_out(&mut self, effect: Effect) -> Option<Answer> {
+        if effect.is_answered() && !matches!(effect, Effect::Probe { .. }) {
+            // Another look at the ports is to see them as they are then.
+            self.probes = Probes::default();
+        }
         Some(match effect {
             Effect::ReadRecord => Answer::Record(self.folder.read_record()),
-            Effect::Probe { port } => Answer::Probe(daemon::probe(port)),
+            Effect::Probe { port } => {
+                let ahead: Vec<_> = self.common.lock().share.election.ports_ahead().collect();
+                Answer::Probe(self.probes.ask(port, ahead))
+            }
             Effect::Hello { port } => {
                 let (greeting, link) = daemon::hello(port);
                 self.link = link;
@@ -254,7 +261,7 @@ impl Carrier {
         drop(state);
         let command = command.map_err(|_| SystemError::NotFound)?;
         let reader = daemon::spawn(&command, &self.place).map_err(|error| system_error(&error))?;
-        self.report = Some((reader, LineDecoder::new()));
+        self.report = Some((reader, ReportReader::new()));
         Ok(())
     }
 
@@ -316,21 +323,18 @@ impl Carrier {
     }
 
     fn take_report(&mut self) {
-        let Some((reader, decoder)) = &mut self.report else { return };
+        let Some((pipe, report)) = &mut self.report else { return };
         let mut bytes = [0; 4096];
-        let count = match reader.read(&mut bytes) {
+        let count = match pipe.read(&mut bytes) {
             Err(error) if error.kind() == ErrorKind::Interrupted => return,
             read => read.unwrap_or(0),
         };
-        decoder.extend(&bytes[..count]);
-        let line = decoder.next_line();
-        let report = match line {
-            Ok(None) if count > 0 => return,
-            Ok(Some(line)) => StartReport::parse(&line),
-            _ => None,
+        let ended = || count == 0;
+        let Some(report) = report.push(&bytes[..count]).or_else(|| ended().then(|| report.end())) else {
+            return;
         };
         self.report = None;
-        self.tell(|election, now| election.handle_report(report, now));
+        self.tell(|election, now| election.handle_report(Some(report), now));
     }
 
     fn wait(&self) -> (bool, bool, bool) {

@@ -67,11 +67,21 @@ pub enum CreateError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// Its file cannot be given its name, or what a killed program left cannot be removed.
-    #[error("the database file cannot be: {0}; check the permissions of its folder")]
+    #[error("the database file cannot be created: {reason}; {next}", reason = .0, next = next(.0))]
     File(io::Error),
     /// hyperd did not create it.
     #[error(transparent)]
     Client(#[from] Error),
+}
+
+fn next(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::InvalidFilename => "choose a shorter name",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on its disk",
+        io::ErrorKind::ReadOnlyFilesystem => "choose a folder that can be written to",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "make its folder first",
+        _ => "check the permissions of its folder",
+    }
 }
 
 fn humane(time: Duration) -> String {

@@ -7,7 +7,7 @@
 //! use hyperwire_blocking::shared::{Settings, SharedHyperd};
 //! use hyperwire_blocking::Config;
 //!
-//! let place = Place::of_this_process().expect("a home folder");
+//! let place = Place::of_this_process().expect("a home folder, and variables that make sense");
 //! let shared = SharedHyperd::join(Settings::new(place, "my-program", ["hyperwire", "daemon", "run", "--detached"]))?;
 //! // As long as `in_use` is held, the daemon and its hyperd stay, whoever tells them to stop.
 //! let (in_use, mut client) =

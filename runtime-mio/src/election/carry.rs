@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use hyperwire_blocking::daemon::ground::{fresh_nonce, spawn, system_error};
 use hyperwire_core::control::{Command, DAEMON_LOCK, SPAWN_LOCK, SystemError};
-use hyperwire_core::election::{Answer, Effect, Greeting, Phase};
+use hyperwire_core::election::{Answer, Effect, Greeting};
 use mio::Token;
 
 use super::Election;
@@ -52,17 +52,9 @@ impl Election {
 
     /// Carries out, or begins to; gives the answer if there is one already.
     fn carry_out(&mut self, effect: Effect) -> Option<Answer> {
-        if !matches!(
-            effect,
-            Effect::Probe { .. }
-                | Effect::Say(_)
-                | Effect::HangUp
-                | Effect::Heartbeat { .. }
-                | Effect::Unlock
-        ) {
+        if effect.is_answered() && !matches!(effect, Effect::Probe { .. }) {
             // Another look at the ports is to see them as they are then.
             self.probes.end();
-            self.scans = matches!(effect, Effect::TestLock);
         }
         match effect {
             Effect::ReadRecord => return Some(Answer::Record(self.folder.read_record())),
@@ -75,7 +67,6 @@ impl Election {
             Effect::Spawn => return Some(Answer::Spawned(self.spawn())),
             Effect::Probe { port } => self.probe(port),
             Effect::Hello { port } => {
-                self.daemon_port = port;
                 let Ok(nonce) = fresh_nonce() else {
                     return Some(Answer::Hello(Greeting::Error(SystemError::Exhausted)));
                 };
@@ -129,14 +120,8 @@ impl Election {
 
     /// Asks a port, and with it all that the machine will ask if nobody answers.
     fn probe(&mut self, port: u16) {
-        let is_lower = self.share.election.phase() == Phase::RescanLower;
-        let below = if is_lower { self.daemon_port } else { u16::MAX };
-        let ports = self.place.ports;
-        let following = std::iter::successors(Some(port), |port| ports.after(Some(*port)))
-            .skip(1)
-            .take_while(|port| *port < below)
-            .take(if is_lower || self.scans { usize::MAX } else { 0 });
-        self.probes.ask(port, following, &self.registry, Token(self.first.0 + EXCHANGE));
+        let ahead = self.share.election.ports_ahead();
+        self.probes.ask(port, ahead, &self.registry, Token(self.first.0 + EXCHANGE));
     }
 
     /// Goes on with what the machine waits for; whether it is over.
@@ -192,7 +177,7 @@ impl Election {
     fn take_report(&mut self) -> bool {
         let Some(report) = self.report.as_mut().and_then(ReportPipe::advance) else { return false };
         self.report = None;
-        self.share.election.handle_report(report, self.clock.now());
+        self.share.election.handle_report(Some(report), self.clock.now());
         true
     }
 }

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyperwire_blocking::daemon::ground::{NoAnswer, owner_of_peer};
 use hyperwire_blocking::socket::{begin_connect, finish_connect};
-use hyperwire_core::control::{Command, LineDecoder, Owner, PROBE_CONNECT, PROBE_REPLY, Reply};
+use hyperwire_core::control::{Command, LineDecoder, Owner, PROBE_CONNECT, PROBE_REPLY, Reply, SCAN_WITHIN};
 use hyperwire_core::liveness::link::LinkPolicy;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -28,6 +28,8 @@ pub(super) struct Exchange {
     line: Result<Line, Option<io::Error>>,
     is_connected: bool,
     deadline: Instant,
+    /// What an answer has from the moment that the connection is there; `None` if the deadline holds for both.
+    reply: Option<Duration>,
 }
 
 impl Line {
@@ -94,12 +96,27 @@ impl Line {
 impl Exchange {
     /// Begins to connect, and to say this.
     pub(super) fn start(port: u16, command: &Command, registry: &Registry, token: Token) -> Self {
-        let deadline = Instant::now() + PROBE_CONNECT;
+        Self::begin(port, command, (PROBE_CONNECT, Some(PROBE_REPLY)), registry, token)
+    }
+
+    /// The same as one of a look at several ports: one bound for everything.
+    pub(super) fn probe(port: u16, command: &Command, registry: &Registry, token: Token) -> Self {
+        Self::begin(port, command, (SCAN_WITHIN, None), registry, token)
+    }
+
+    fn begin(
+        port: u16,
+        command: &Command,
+        (within, reply): (Duration, Option<Duration>),
+        registry: &Registry,
+        token: Token,
+    ) -> Self {
+        let deadline = Instant::now() + within;
         let mut line = Line::open(port, registry, token).map_err(Some);
         if let Ok(line) = &mut line {
             line.say(command);
         }
-        Self { line, is_connected: false, deadline }
+        Self { line, is_connected: false, deadline, reply }
     }
 
     /// Says something behind the first answer; the deadline stays.
@@ -134,7 +151,7 @@ impl Exchange {
                 return Ok(None);
             }
             self.is_connected = true;
-            self.deadline = now + PROBE_REPLY;
+            self.deadline = self.reply.map_or(self.deadline, |reply| now + reply);
         }
         line.advance()
     }

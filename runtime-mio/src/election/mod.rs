@@ -41,10 +41,6 @@ pub struct Election {
     first: Token,
     spawn_lock: Option<File>,
     probes: Probes,
-    /// The port of the daemon that was greeted last.
-    daemon_port: u16,
-    /// The next probe is the first of a look at all ports, or a later one of it.
-    scans: bool,
     /// A greeting that is not answered yet.
     hello: Option<(Nonce, Exchange)>,
     heartbeat: Option<Exchange>,
@@ -76,8 +72,6 @@ impl Election {
             first,
             spawn_lock: None,
             probes: Probes::default(),
-            daemon_port: 0,
-            scans: false,
             hello: None,
             heartbeat: None,
             link: None,

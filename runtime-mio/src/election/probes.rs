@@ -16,7 +16,7 @@ enum Asked {
 }
 
 /// What is asked for one look at the ports. The machine wants one answer after the other; a port that nobody answers on in
-/// time costs a second, so all that it will want are asked with the first.
+/// time costs half a second, so all that it will want are asked with the first.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     asked: Vec<(u16, Asked)>,
@@ -35,7 +35,7 @@ impl Probes {
     ) {
         if !self.asked.iter().any(|(of, _)| *of == port) {
             let ask = |port| {
-                let exchange = Exchange::start(port, &Command::Ping, registry, token);
+                let exchange = Exchange::probe(port, &Command::Ping, registry, token);
                 (port, Asked::UnderWay(Box::new(exchange)))
             };
             self.asked = std::iter::once(port).chain(following).map(ask).collect();

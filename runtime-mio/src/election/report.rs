@@ -3,16 +3,16 @@
 use std::io::{self, PipeReader, Read};
 use std::os::fd::OwnedFd;
 
-use hyperwire_core::control::{LineDecoder, StartReport};
+use hyperwire_core::control::{ReportReader, StartReport};
 use mio::event::Source;
 use mio::unix::pipe::Receiver;
 use mio::{Interest, Registry, Token};
 
-/// Brings one line, and then its end.
+/// Brings one report, or what was said instead.
 #[derive(Debug)]
 pub(super) struct ReportPipe {
     receiver: Receiver,
-    decoder: LineDecoder,
+    report: ReportReader,
 }
 
 impl ReportPipe {
@@ -20,11 +20,11 @@ impl ReportPipe {
         let mut receiver = Receiver::from(OwnedFd::from(reader));
         receiver.set_nonblocking(true)?;
         receiver.register(registry, token, Interest::READABLE)?;
-        Ok(Self { receiver, decoder: LineDecoder::new() })
+        Ok(Self { receiver, report: ReportReader::new() })
     }
 
-    /// The report, if it is here; `Some(None)` when none will come.
-    pub(super) fn advance(&mut self) -> Option<Option<StartReport>> {
+    /// The report, if it is here.
+    pub(super) fn advance(&mut self) -> Option<StartReport> {
         loop {
             let mut bytes = [0; 4096];
             let count = match self.receiver.read(&mut bytes) {
@@ -33,11 +33,9 @@ impl ReportPipe {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => 0,
             };
-            self.decoder.extend(&bytes[..count]);
-            match self.decoder.next_line() {
-                Ok(Some(line)) => return Some(StartReport::parse(&line)),
-                Ok(None) if count > 0 => {}
-                Ok(None) | Err(_) => return Some(None),
+            let report = self.report.push(&bytes[..count]);
+            if report.is_some() || count == 0 {
+                return report.or_else(|| Some(self.report.end()));
             }
         }
     }

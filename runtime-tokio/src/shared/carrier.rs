@@ -14,7 +14,7 @@ use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::daemon::ground::{StateFolder, spawn, system_error};
 use hyperwire_blocking::shared::Settings;
 use hyperwire_core::control::{DAEMON_LOCK, Reply, SPAWN_LOCK, StartReport, SystemError};
-use hyperwire_core::election::{Answer, Effect, Election, Greeting, Phase};
+use hyperwire_core::election::{Answer, Effect, Election, Greeting};
 use tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use tokio::time::sleep;
 
@@ -41,12 +41,8 @@ pub(super) struct Carrier {
     spawn_lock: Option<File>,
     asked: Asked,
     probes: Probes,
-    /// The next probe is the first of a look at all ports, or a later one of it.
-    scans: bool,
     heartbeat: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     link: Option<Link>,
-    /// Of the daemon at the other end of that, or about to be.
-    daemon_port: u16,
     report: Option<ReportPipe>,
     /// Taken since other tasks had a turn.
     lines: u32,
@@ -73,7 +69,7 @@ enum Happened {
     Greeted(Greeted),
     Started(Started),
     Line(io::Result<Reply>),
-    Reported(Option<StartReport>),
+    Reported(StartReport),
     /// There may be more to do, or more time has passed.
     Woken,
 }
@@ -88,10 +84,8 @@ impl Carrier {
             spawn_lock: None,
             asked: Asked::Nothing,
             probes: Probes::default(),
-            scans: false,
             heartbeat: None,
             link: None,
-            daemon_port: 0,
             report: None,
             lines: 0,
         }
@@ -178,7 +172,6 @@ impl Carrier {
         }
         // Another look at the ports is to see them as they are then.
         self.probes = Probes::default();
-        self.scans = matches!(effect, Effect::TestLock);
         match effect {
             Effect::ReadRecord => Some(Answer::Record(self.folder.read_record())),
             Effect::TestLock => Some(Answer::DaemonLock(self.folder.test_lock(DAEMON_LOCK))),
@@ -188,7 +181,6 @@ impl Carrier {
                 Some(Answer::SpawnLock(tried))
             }
             Effect::Hello { port } => {
-                self.daemon_port = port;
                 self.asked = Asked::Hello(Box::pin(hello(port)));
                 None
             }
@@ -199,13 +191,8 @@ impl Carrier {
     }
 
     fn probe(&mut self, port: u16) {
-        let is_lower = self.common.lock().share.election.phase() == Phase::RescanLower;
-        let below = if is_lower { self.daemon_port } else { u16::MAX };
-        let ports = self.place.ports;
-        let following = std::iter::successors(Some(port), |port| ports.after(Some(*port)))
-            .skip(1)
-            .take_while(|port| *port < below);
-        self.probes.ask(port, following.take(if is_lower || self.scans { usize::MAX } else { 0 }));
+        let ahead = self.common.lock().share.election.ports_ahead();
+        self.probes.ask(port, ahead);
         self.asked = Asked::Probe(port);
     }
 
@@ -296,7 +283,7 @@ impl Carrier {
             Happened::Line(Err(_)) => self.hang_up(),
             Happened::Reported(report) => {
                 self.report = None;
-                self.tell(|election, now| election.handle_report(report, now));
+                self.tell(|election, now| election.handle_report(Some(report), now));
             }
             Happened::Woken => {}
         }

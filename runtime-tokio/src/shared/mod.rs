@@ -8,7 +8,7 @@
 //! use hyperwire_tokio::shared::{Settings, SharedHyperd};
 //!
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
-//! let place = Place::of_this_process().expect("a home folder");
+//! let place = Place::of_this_process().expect("a home folder, and variables that make sense");
 //! let shared = SharedHyperd::join(Settings::new(place, "my-program", ["hyperwire", "daemon", "run", "--detached"]))?;
 //! // As long as `in_use` is held, the daemon and its hyperd stay, whoever tells them to stop.
 //! let (in_use, mut client) =

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hyperwire_blocking::daemon::ground::{NoAnswer, fresh_nonce, owner_of_peer};
 use hyperwire_core::control::{
-    Command, LineDecoder, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, Reply, Status,
+    Command, LineDecoder, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, Reply, SCAN_WITHIN, Status,
 };
 use hyperwire_core::election::Greeting;
 use socket2::SockRef;
@@ -23,11 +23,8 @@ pub(super) struct Link {
 
 /// Asks PING and STATUS.
 pub(super) async fn probe(port: u16) -> Probe {
-    let asked = async {
-        let mut link = Link::open(port).await?;
-        within(PROBE_REPLY, link.describe()).await
-    };
-    asked.await.unwrap_or_else(Probe::from)
+    let asked = async { Link::open(port).await?.describe().await };
+    within(SCAN_WITHIN, asked).await.unwrap_or_else(Probe::from)
 }
 
 /// Says HELLO with a fresh nonce. The connection is left open if the answer is a line of the protocol.

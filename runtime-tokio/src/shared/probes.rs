@@ -15,7 +15,7 @@ enum Asked {
 }
 
 /// The probes of one look at the ports. The election asks for one port after the other; a port that nobody answers on in
-/// time costs a second, so all are asked when it asks for the first, and none waits for another.
+/// time costs half a second, so all are asked when it asks for the first, and none waits for another.
 #[derive(Default)]
 pub(super) struct Probes(Vec<(u16, Asked)>);
 

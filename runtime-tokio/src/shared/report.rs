@@ -3,26 +3,26 @@
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 
-use hyperwire_core::control::{LineDecoder, StartReport};
+use hyperwire_core::control::{ReportReader, StartReport};
 use tokio::net::unix::pipe::Receiver;
 
 use super::port::is_passing;
 
-/// Brings one line, and then its end.
+/// Brings one report, or what was said instead.
 #[derive(Debug)]
 pub(super) struct ReportPipe {
     receiver: Receiver,
-    decoder: LineDecoder,
+    report: ReportReader,
 }
 
 impl ReportPipe {
     pub(super) fn new(reader: PipeReader) -> io::Result<Self> {
         let receiver = Receiver::from_owned_fd(OwnedFd::from(reader))?;
-        Ok(Self { receiver, decoder: LineDecoder::new() })
+        Ok(Self { receiver, report: ReportReader::new() })
     }
 
-    /// Waits for the report; `None` when none will come. Dropped, this future has lost nothing.
-    pub(super) async fn next(&mut self) -> Option<StartReport> {
+    /// Waits for the report. Dropped, this future has lost nothing.
+    pub(super) async fn next(&mut self) -> StartReport {
         loop {
             let mut bytes = [0; 4096];
             let count = match self.receiver.readable().await.and_then(|()| self.receiver.try_read(&mut bytes))
@@ -31,11 +31,11 @@ impl ReportPipe {
                 Err(error) if is_passing(&error) => continue,
                 Err(_) => 0,
             };
-            self.decoder.extend(&bytes[..count]);
-            match self.decoder.next_line() {
-                Ok(Some(line)) => return StartReport::parse(&line),
-                Ok(None) if count > 0 => {}
-                Ok(None) | Err(_) => return None,
+            if let Some(report) = self.report.push(&bytes[..count]) {
+                return report;
+            }
+            if count == 0 {
+                return self.report.end();
             }
         }
     }

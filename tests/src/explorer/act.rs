@@ -344,21 +344,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The port that the client asks keeps silent, as often as it asks.
+    /// The port that the client asks keeps silent.
     pub(super) fn silence(&mut self, c: u8) {
-        let index = usize::from(c);
-        let asked = self.world.clients[index].pending.clone();
-        for _ in 0..election::MAX_TRIES {
-            if self.world.clients[index].pending != asked {
-                return;
-            }
-            let answer = match self.world.clients[index].edit(|client| client.pending.take()) {
-                Some(Effect::Hello { .. }) => Answer::Hello(Greeting::Silent),
-                Some(Effect::Probe { .. }) => Answer::Probe(Probe::Silent),
-                _ => return,
-            };
-            self.machine(c, |machine| machine.handle_answer(answer, NOW));
-        }
+        let asked = self.world.clients[usize::from(c)].edit(|client| client.pending.take());
+        let answer = match asked {
+            Some(Effect::Hello { .. }) => Answer::Hello(Greeting::Silent),
+            Some(Effect::Probe { .. }) => Answer::Probe(Probe::Silent),
+            _ => return,
+        };
+        self.machine(c, |machine| machine.handle_answer(answer, NOW));
     }
 
     pub(super) fn client_receives(&mut self, c: u8) {

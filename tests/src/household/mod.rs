@@ -184,7 +184,9 @@ impl Household {
         self.folder = folder();
     }
 
-    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+    /// Another program, in this household.
+    #[must_use]
+    pub fn command(&self, program: &Path, arguments: &[&str]) -> Command {
         let folder = self.folder.path();
         let mut command = Command::new(program);
         command.args(arguments).current_dir(folder);

@@ -10,9 +10,10 @@ mod command;
 mod host;
 mod path_loss;
 
-use std::env;
-use std::io::{self, Write};
+use std::io;
 use std::net::Ipv4Addr;
+
+use skipped_tests::skip;
 
 pub use host::Host;
 pub use path_loss::PathLoss;
@@ -55,19 +56,24 @@ impl Network {
     ///
     /// # Panics
     ///
-    /// When the network cannot be made although the environment variable `CI` is set: there, a skipped test would
-    /// go unnoticed.
+    /// When the network cannot be made although the environment variable `CI` is set.
     #[must_use]
     pub fn new_or_skip() -> Option<Self> {
-        match Self::new() {
-            Ok(network) => Some(network),
-            Err(error) if env::var_os("CI").is_some() => panic!("no network for this test: {error}"),
-            Err(error) => {
-                // Past the test harness, which would swallow it.
-                let _ = writeln!(io::stderr(), "skipped: {error}");
-                None
-            }
-        }
+        Self::new().map_err(skip).ok()
+    }
+
+    /// A new network whose path can be cut, or `None` after saying why this test is skipped.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::new_or_skip`].
+    #[must_use]
+    pub fn that_loses_or_skip() -> Option<Self> {
+        let network = Self::new_or_skip()?;
+        // Tried once, so that a test does not find out in its midst.
+        let tried = PathLoss::drop_both(&network).and_then(PathLoss::heal);
+        tried.map_err(skip).ok()?;
+        Some(network)
     }
 }
 

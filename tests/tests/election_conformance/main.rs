@@ -22,8 +22,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
 
     let mut trials = Vec::new();
     for &runtime in RUNTIMES {
-        let together = scenarios::OF_PORTS_ASKED_TOGETHER.iter().filter(|_| runtime.asks_ports_together());
-        for &(name, scenario) in scenarios::ALL.iter().chain(together) {
+        for &(name, scenario) in scenarios::ALL {
             trials.push(libtest_mimic::Trial::test(format!("{}::{name}", runtime.name()), move || {
                 Household::run_alone_or_skip(move |household| scenario(runtime, household));
                 Ok(())

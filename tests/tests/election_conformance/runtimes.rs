@@ -26,10 +26,6 @@ impl Runtime for Blocking {
         "blocking"
     }
 
-    fn asks_ports_together(&self) -> bool {
-        false
-    }
-
     fn join(&self, settings: Settings) -> Result<Box<dyn Share>, JoinError> {
         let shared = blocking::SharedHyperd::join(settings)?;
         Ok(Box::new(OnThread { shared, uses: Vec::new() }))

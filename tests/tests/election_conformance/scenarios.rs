@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::shared::{JoinError, Settings};
 use hyperwire_blocking::{Client, Config};
-use hyperwire_core::control::{BASE_PORT, PORT_SPAN, PROBE_REPLY, RECORD, Record};
+use hyperwire_core::control::{BASE_PORT, DAEMON_LOCK, PORT_SPAN, PROBE_REPLY, RECORD, Record, SCAN_WITHIN};
 use hyperwire_core::election::{ElectionError, Phase};
 use hyperwire_core::hyperd::DEFAULT_USER;
 use hyperwire_tests::household::{Household, Role};
@@ -49,11 +49,13 @@ pub(crate) const ALL: &[(&str, Scenario)] = scenarios![
     who_waits_too_short_is_told_where_the_search_is,
     a_state_folder_that_is_none_is_an_error_that_says_so,
     a_state_folder_without_a_root_is_refused,
+    sixteen_silent_ports_take_as_long_as_one,
+    silent_ports_below_the_daemon_take_as_long_as_one,
+    twelve_silent_ports_cost_a_cold_start_as_much_as_one,
+    a_record_whose_port_keeps_silent_is_not_asked_again_and_again,
+    a_machine_that_was_renamed_still_has_its_daemon,
+    why_a_program_cannot_be_run_is_the_reason,
 ];
-
-/// Those for runtimes in which no port waits for another.
-pub(crate) const OF_PORTS_ASKED_TOGETHER: &[(&str, Scenario)] =
-    scenarios![sixteen_silent_ports_take_as_long_as_one, silent_ports_below_the_daemon_take_as_long_as_one,];
 
 fn a_daemon_that_is_there_is_adopted(runtime: &'static dyn Runtime, household: &mut Household) {
     let status = household.start_our_daemon();
@@ -233,7 +235,7 @@ fn a_program_that_is_no_daemon_is_found_out_at_once(
 
     let error = share.enter(SOON).expect_err("it says nothing and ends");
 
-    assert!(matches!(error, JoinError::Election(ElectionError::Spawns(3))), "{error:?}");
+    assert!(matches!(error, JoinError::Election(ElectionError::Spawns { count: 3, .. })), "{error:?}");
 }
 
 fn a_daemon_that_does_not_come_up_is_waited_for_until_the_deadline(
@@ -299,8 +301,92 @@ fn sixteen_silent_ports_take_as_long_as_one(runtime: &'static dyn Runtime, house
     // Only after all ports is a daemon to be started.
     assert!(matches!(outcome, Err(JoinError::Command(_))), "{outcome:?}");
     let took = start.elapsed();
-    assert!(took >= PROBE_REPLY, "nobody was waited for: {took:?}");
-    assert!(took < PROBE_REPLY * u32::from(PORT_SPAN) / 2, "one after the other: {took:?}");
+    assert!(took >= SCAN_WITHIN, "nobody was waited for: {took:?}");
+    assert!(took < SCAN_WITHIN * 3, "one after the other: {took:?}");
+}
+
+fn twelve_silent_ports_cost_a_cold_start_as_much_as_one(
+    runtime: &'static dyn Runtime,
+    household: &mut Household,
+) {
+    // Once without, so that hyperd is read from the disk.
+    drop(join(runtime, household).enter(SOON).expect("a daemon starts"));
+    stop(household);
+    let _silent = silent(BASE_PORT..BASE_PORT + 12);
+    let start = Instant::now();
+    let mut share = join(runtime, household);
+
+    let record = share.enter(SOON).expect("it starts above them");
+
+    let took = start.elapsed();
+    assert_eq!(record.health_port, BASE_PORT + 12);
+    // The client looks, the daemon looks, and who adopts one off base looks below it.
+    assert!(took >= SCAN_WITHIN * 2, "nobody was waited for: {took:?}");
+    assert!(
+        took < SCAN_WITHIN * 3 + Duration::from_secs(6),
+        "one after the other, or with a grace: {took:?}"
+    );
+    drop(share);
+    stop(household);
+}
+
+fn a_record_whose_port_keeps_silent_is_not_asked_again_and_again(
+    runtime: &'static dyn Runtime,
+    household: &mut Household,
+) {
+    let _ = household.start_our_daemon();
+    kill(household, Role::Daemon);
+    wait_until("nothing of it is left", SOON, || household.processes().is_empty());
+    let _silent = silent([BASE_PORT]);
+    let start = Instant::now();
+    let mut share = join(runtime, household);
+
+    let record = share.enter(SOON).expect("another starts");
+
+    assert_eq!(record.health_port, BASE_PORT + 1);
+    // Asked three times by each look, as it was, it took 18 s.
+    let bound = PROBE_REPLY + SCAN_WITHIN * 3 + Duration::from_secs(6);
+    assert!(start.elapsed() < bound, "asked again and again: {:?}", start.elapsed());
+    drop(share);
+    stop(household);
+}
+
+fn a_machine_that_was_renamed_still_has_its_daemon(runtime: &'static dyn Runtime, household: &mut Household) {
+    let status = household.start_our_daemon();
+    // As if the daemon had been started under another name: the record's, and the lock's.
+    let path = household.state_folder().join(RECORD);
+    for file in [&path, &household.state_folder().join(DAEMON_LOCK)] {
+        let text = fs::read_to_string(file).expect("it is there");
+        let host = hyperwire_blocking::daemon::ground::host_name();
+        let (name, _) = host.split_once('/').expect("name, boot, network");
+        let renamed = text.replace(&format!("\"{name}/"), "\"before-dhcp/");
+        assert_ne!(text, renamed, "it names the host");
+        fs::write(file, renamed).expect("it is ours");
+    }
+    let mut share = runtime.join(without_command(household)).expect("the path is fine");
+
+    let record = share.enter(SOON).expect("it is there");
+
+    assert_eq!(status["pid"], record.pid);
+    drop(share);
+    stop(household);
+}
+
+fn why_a_program_cannot_be_run_is_the_reason(runtime: &'static dyn Runtime, household: &mut Household) {
+    let unexecutable = household.state_folder().with_file_name("not-a-program");
+    fs::write(&unexecutable, "text").expect("a folder of this test");
+    for (program, reason) in [("/nowhere/hyperwire", "not found"), (path_text(&unexecutable), "denied")] {
+        let mut share = runtime.join(running(household, &[program])).expect("the path is fine");
+
+        let error = share.enter(SOON).expect_err("there is no such program").to_string();
+
+        assert!(error.contains(program) && error.to_lowercase().contains(reason), "{error}");
+    }
+    fs::remove_file(unexecutable).expect("it is still there");
+}
+
+fn path_text(path: &std::path::Path) -> &str {
+    path.to_str().expect("UTF-8")
 }
 
 fn silent_ports_below_the_daemon_take_as_long_as_one(
@@ -316,8 +402,8 @@ fn silent_ports_below_the_daemon_take_as_long_as_one(
     let record = share.enter(SOON).expect("it is there");
 
     let took = start.elapsed();
-    assert!(took >= PROBE_REPLY, "nobody was waited for: {took:?}");
-    assert!(took < PROBE_REPLY * 4, "one after the other: {took:?}");
+    assert!(took >= SCAN_WITHIN, "nobody was waited for: {took:?}");
+    assert!(took < SCAN_WITHIN * 3, "one after the other: {took:?}");
     assert_eq!(select_one(&record), 1);
     drop(share);
     stop(household);

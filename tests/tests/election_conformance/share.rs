@@ -12,11 +12,6 @@ pub(crate) trait Runtime: Sync {
     /// What it is called in the names of cases, in snake case.
     fn name(&self) -> &'static str;
 
-    /// Whether a port that says nothing does not keep the others waiting.
-    fn asks_ports_together(&self) -> bool {
-        true
-    }
-
     /// Begins to look for a daemon.
     fn join(&self, settings: Settings) -> Result<Box<dyn Share>, JoinError>;
 }

@@ -1,10 +1,11 @@
-//! hyperwire and the real hyperdb-mcp 0.7.3 share one daemon, whoever started it.
+//! hyperwire and the real hyperdb-mcp 0.7.3 share one daemon, whoever started it; its successor 1.0.0-rc.5 is replayed.
 #![cfg(target_os = "linux")]
 
 mod adopting;
 mod cold_start;
 mod keeping;
 mod programs;
+mod release_candidate;
 mod servers;
 mod stopping;
 

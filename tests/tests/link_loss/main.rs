@@ -340,7 +340,8 @@ fn ready(socket: &impl AsFd, what: PollFlags, deadline: Instant) -> bool {
 
 /// Runs every case in a thread and on a network of its own, tells what was measured, and fails if any failed.
 fn side_by_side(policy: &LinkPolicy, cases: &[Case]) {
-    let Some(networks) = cases.iter().map(|_| Network::new_or_skip()).collect::<Option<Vec<_>>>() else {
+    let Some(networks) = cases.iter().map(|_| Network::that_loses_or_skip()).collect::<Option<Vec<_>>>()
+    else {
         return;
     };
     let failed: Vec<_> = thread::scope(|scope| {

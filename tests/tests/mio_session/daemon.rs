@@ -5,7 +5,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     use hyperwire_blocking::daemon::{Daemon, Place, Settings};
 
     let program = std::env::args_os().nth(1).ok_or("the argument is the path of hyperd")?;
-    let place = Place::of_this_process().ok_or("the environment names no place")?;
+    let place = Place::of_this_process()?;
     Daemon::new(&Settings::new(place, program))?.reporting_to(std::io::stdout()).run(&mut |_| {})?;
     Ok(())
 }

@@ -96,6 +96,82 @@ fn the_doctor_says_what_is_wrong_and_what_to_do() {
 }
 
 #[test]
+fn the_doctor_names_a_folder_that_cannot_be_made() {
+    Household::run_alone_or_skip(|household| {
+        // Not even root can write there.
+        let disk = household.state_folder().with_file_name("read-only");
+        fs::create_dir(&disk).expect("a new folder");
+        let at = disk.to_str().expect("UTF-8");
+        if !skipped_tests::has("mount", &["-t", "tmpfs", "-o", "ro", "tmpfs", at]) {
+            return;
+        }
+        for state_folder in [Some(disk.join("state")), None] {
+            let mut command = household.hyperwire(&["doctor", "--json"]);
+            match state_folder {
+                Some(folder) => command.env("HYPERDB_STATE_DIR", folder),
+                None => command.env_remove("HYPERDB_STATE_DIR").env("HOME", &disk),
+            };
+            let output = command.output().expect("the binary was built");
+            let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+
+            let folder = finding(&report, "state folder");
+
+            assert_eq!(
+                (output.status.code(), &folder["health"]),
+                (Some(3), &Value::from("wrong")),
+                "{report}"
+            );
+            assert!(folder["found"].as_str().is_some_and(|found| found.contains("read-only")), "{report}");
+            let next = folder["next"].as_str().expect("it says what to do");
+            assert!(next.contains("HYPERDB_STATE_DIR"), "{report}");
+        }
+        let _ = std::process::Command::new("umount").arg("-l").arg(&disk).status();
+    });
+}
+
+#[test]
+fn a_port_that_keeps_silent_is_a_problem_that_the_doctor_names() {
+    Household::run_alone_or_skip(|household| {
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 7487)).expect("nobody else is here");
+        let start = std::time::Instant::now();
+
+        let report = doctor(household, 3);
+
+        let port = finding(&report, "port");
+        assert_eq!(port["health"], "wrong", "{report}");
+        assert!(port["found"].as_str().is_some_and(|found| found.contains("7487")), "{report}");
+        assert!(port["next"].as_str().is_some_and(|next| next.contains("end it")), "{report}");
+        assert!(start.elapsed() < std::time::Duration::from_secs(10));
+        drop(silent);
+        doctor(household, 0);
+    });
+}
+
+#[test]
+fn a_variable_that_is_no_number_is_named_by_every_command() {
+    Household::run_alone_or_skip(|household| {
+        for (name, value) in [
+            ("HYPERDB_DAEMON_PORT", "74 85"),
+            ("HYPERDB_DAEMON_PORT", "70000"),
+            ("HYPERDB_DAEMON_IDLE_TIMEOUT", "never"),
+        ] {
+            for arguments in
+                [&["sql", "SELECT 1"][..], &["daemon", "status"], &["daemon", "start"], &["doctor"]]
+            {
+                let mut command = household.hyperwire(arguments);
+                let output = command.env(name, value).output().expect("the binary was built");
+
+                let said = [output.stdout, output.stderr].concat();
+                let said = String::from_utf8_lossy(&said);
+                assert_eq!(output.status.code(), Some(3), "{arguments:?}: {said}");
+                assert!(said.contains(name) && said.contains(value), "{arguments:?}: {said}");
+            }
+        }
+        assert!(household.processes().is_empty());
+    });
+}
+
+#[test]
 fn the_doctor_sees_a_daemon_and_a_damaged_record() {
     Household::run_alone_or_skip(|household| {
         sql(household, "SELECT 1");

@@ -4,6 +4,7 @@
 
 mod commands;
 mod engine_faults;
+mod inherited;
 mod leaving;
 mod library;
 mod sharing;

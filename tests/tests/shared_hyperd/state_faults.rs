@@ -1,6 +1,7 @@
 //! The state folder is deleted, damaged, or of no use.
 
 use std::fs;
+use std::process::Command;
 
 use hyperwire_tests::household::{Household, Program, Role};
 use hyperwire_tests::real_hyperd::wait_until;
@@ -120,6 +121,92 @@ fn a_state_folder_that_everybody_may_write_to_is_refused() {
         let said = complaint(&refused, 3);
         assert!(said.contains("permission"), "{said}");
         assert_eq!(household.processes_as(Role::Daemon).len(), 0, "{:?}", household.processes());
+    });
+}
+
+#[test]
+fn a_state_folder_that_the_group_may_write_to_is_mended_if_it_is_a_daemons_and_refused_if_not() {
+    use std::os::unix::fs::PermissionsExt;
+    Household::run_alone_or_skip(|household| {
+        let folder = household.state_folder();
+        let expose = || fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).expect("it is ours");
+        fs::create_dir(&folder).expect("a new folder");
+        expose();
+        let refused = household.run_hyperwire(&["sql", "SELECT 1"]);
+        let said = complaint(&refused, 3);
+        assert!(said.contains("others than its owner can write to it"), "{said}");
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700)).expect("it is ours");
+        sql(household, "SELECT 1");
+        stop(household);
+
+        expose();
+        sql(household, "SELECT 1");
+
+        let mode = fs::metadata(&folder).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o700);
+        stop(household);
+    });
+}
+
+#[test]
+fn what_a_user_keeps_in_the_state_folder_stays() {
+    Household::run_alone_or_skip(|household| {
+        let kept =
+            ["sockets/notes/thesis.txt", "sockets/0a1b2c3d/thesis.txt", "logs/hyperd/notes.txt", "notes.txt"];
+        let kept = kept.map(|name| household.state_folder().join(name));
+        for path in &kept {
+            fs::create_dir_all(path.parent().expect("in a folder")).expect("a folder of this test");
+            fs::write(path, "years of work").expect("a folder of this test");
+        }
+
+        sql(household, "SELECT 1");
+        stop(household);
+
+        for path in &kept {
+            assert_eq!(fs::read_to_string(path).ok().as_deref(), Some("years of work"), "{}", path.display());
+        }
+        fs::remove_dir_all(household.state_folder()).expect("it is ours");
+    });
+}
+
+#[test]
+fn a_full_disk_is_called_a_full_disk() {
+    Household::run_alone_or_skip(|household| {
+        let folder = household.state_folder();
+        fs::create_dir(&folder).expect("a new folder");
+        let at = folder.to_str().expect("UTF-8");
+        if !skipped_tests::has("mount", &["-t", "tmpfs", "-o", "size=64k,mode=0700", "tmpfs", at]) {
+            return;
+        }
+        for left in [0, 2] {
+            // The last page of a full disk cannot be written.
+            let _ = fs::write(folder.join("fill"), vec![0; (16 - left) * 4096]);
+
+            let refused = household.run_hyperwire(&["sql", "SELECT 1"]);
+
+            let said = complaint(&refused, 3).to_lowercase();
+            assert!(said.contains("full") || said.contains("no space left"), "{left} pages are left: {said}");
+            let looked = household.run_hyperwire(&["doctor"]);
+            assert!(looked.stdout.contains("is full"), "{looked}");
+            fs::remove_file(folder.join("fill")).expect("it is ours");
+        }
+        let _ = Command::new("umount").arg("-l").arg(&folder).status();
+    });
+}
+
+#[test]
+fn a_database_whose_name_is_too_long_is_said_to_have_one() {
+    Household::run_alone_or_skip(|household| {
+        let name = format!("{}.hyper", "n".repeat(300));
+
+        let refused = household.run_hyperwire(&["sql", "--database", &name, "SELECT 1"]);
+
+        let said = refused.stderr.trim().to_owned();
+        assert_ne!(refused.code, Some(0), "{refused}");
+        assert!(said.contains("name too long") && !said.contains("cannot be:"), "{said}");
+        if household.status().is_some() {
+            stop(household);
+        }
     });
 }
 

@@ -73,6 +73,9 @@ fn two_state_folders_have_two_daemons_that_leave_each_other_alone() {
 
 #[test]
 fn another_user_can_neither_ask_nor_stop_nor_report() {
+    if !skipped_tests::has("bash", &["--version"]) {
+        return;
+    }
     Household::run_alone_or_skip(|household| {
         sql(household, "SELECT 1");
         // The user nobody, whoever this test runs as: it has to be root to be on a network of its own.
@@ -89,6 +92,45 @@ fn another_user_can_neither_ask_nor_stop_nor_report() {
         assert!(lines[0].starts_with("PONG hyperdb-mcp "), "{heard}");
         assert!(lines[1..].iter().all(|line| *line == "ERR this daemon serves another user"), "{heard}");
         assert!(household.status().is_some_and(|status| status["phase"] == "ready"));
+        stop(household);
+    });
+}
+
+#[test]
+fn more_connections_than_files_may_be_open_harm_nobody() {
+    if !skipped_tests::has("bash", &["-c", "ulimit -n 256"]) {
+        return;
+    }
+    Household::run_alone_or_skip(|household| {
+        // Both limits: the daemon cannot raise them.
+        let program = household.hyperwire(&[]);
+        let mut shell = Command::new("bash");
+        shell.args(["-c", "ulimit -n 256; exec \"$0\" daemon start"]).arg(program.get_program());
+        for (name, value) in program.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        let started = shell.output().expect("there is a bash");
+        assert!(started.status.success(), "{}", String::from_utf8_lossy(&started.stderr));
+        let before = household.status().expect("it runs");
+
+        let idle: Vec<_> =
+            (0..300).map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, 7485)).expect("it listens")).collect();
+
+        // Those that say nothing give way to those that do, after a second.
+        assert_eq!(sql(household, "SELECT 1 AS n"), "n\n1\n");
+        let mut resetting: Vec<_> =
+            (0..50).map(|_| TcpStream::connect((Ipv4Addr::LOCALHOST, 7485)).expect("it listens")).collect();
+        resetting.drain(..).for_each(|stream| {
+            let socket = socket2::Socket::from(stream);
+            socket.set_linger(Some(std::time::Duration::ZERO)).expect("a socket");
+        });
+        assert_eq!(sql(household, "SELECT 2 AS n"), "n\n2\n");
+        drop(idle);
+        let after = household.status().expect("it runs");
+        assert_eq!((&after["pid"], &after["generation"]), (&before["pid"], &before["generation"]));
         stop(household);
     });
 }

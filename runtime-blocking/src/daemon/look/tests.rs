@@ -71,13 +71,14 @@ impl Scripted {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let mut place = Place::new(folder.path().join("state"));
-        place.ports = Ports::from_env(Some(&port.to_string()));
+        place.ports = Ports::new(port, 1);
         let advertised = Advertised {
             incarnation: INCARNATION,
             generation: 1,
             phase: Phase::Ready,
             host: host::name(),
             auth: Some(SECRET),
+            identity: None,
         };
         let record = Record {
             pid: std::process::id(),
