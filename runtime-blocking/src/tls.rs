@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
@@ -13,7 +14,7 @@ use crate::socket::is_not_now;
 /// How a server's certificate is judged, and what name it must carry.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
-    /// Roots, client certificates and the rest.
+    /// Roots, client certificates and the rest. Sessions are not resumed, whatever it says: hyperd cannot.
     pub client: Arc<ClientConfig>,
     /// The name that the certificate must be for.
     pub server_name: ServerName<'static>,
@@ -28,7 +29,11 @@ impl TlsStream {
         let tls = config.tls.as_ref().ok_or_else(|| {
             io::Error::new(io::ErrorKind::InvalidInput, "no certificates are configured; set Config::tls")
         })?;
-        let connection = ClientConnection::new(Arc::clone(&tls.client), tls.server_name.clone());
+        // hyperd 0.0.26963 answers a session that is resumed with the alert internal_error, so that only the first connection
+        // of a configuration would succeed.
+        let mut client = ClientConfig::clone(&tls.client);
+        client.resumption = Resumption::disabled();
+        let connection = ClientConnection::new(Arc::new(client), tls.server_name.clone());
         connection.map(|connection| Self(Box::new(connection))).map_err(io::Error::other)
     }
 

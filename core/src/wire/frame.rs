@@ -95,7 +95,10 @@ fn body_length(tag: u8, length: i32, bound: Bound) -> Result<(usize, usize), Fra
             Limits::check(LimitKind::MessageLength, declared.into(), limit.into())?;
             body
         }
-        Bound::Cut(limit) => body.min(limit.saturating_sub(4)),
+        Bound::Cut { kept, most } => {
+            Limits::check(LimitKind::MessageLength, declared.into(), most.into())?;
+            body.min(kept.saturating_sub(4))
+        }
     };
     let size = |bytes: u32| {
         usize::try_from(bytes).map_err(|_| LimitExceeded {

@@ -13,7 +13,7 @@ use super::{LimitExceeded, LimitKind};
 /// |---|---|---|
 /// | DataRow, CopyData | `message_length` | the session ends |
 /// | RowDescription, ParameterDescription, CopyInResponse, CopyOutResponse | `description_length` | the session ends |
-/// | ErrorResponse, NoticeResponse | `control_length` | the text is cut off there and the rest is thrown away |
+/// | ErrorResponse, NoticeResponse | `control_length` | the text is cut off there and the rest is thrown away; beyond `message_length` the session ends |
 /// | every other | `control_length` | the session ends |
 ///
 /// No bound is larger than `message_length`.
@@ -62,8 +62,8 @@ impl Default for Limits {
 pub(crate) enum Bound {
     /// It is not read.
     Refuse(u32),
-    /// Its beginning is read.
-    Cut(u32),
+    /// Its beginning is read: as much as `kept`, if the whole is not longer than `most`.
+    Cut { kept: u32, most: u32 },
 }
 
 impl Limits {
@@ -85,6 +85,9 @@ impl Limits {
             _ => self.control_length,
         };
         let length = length.min(self.message_length);
-        if matches!(tag, b'E' | b'N') { Bound::Cut(length) } else { Bound::Refuse(length) }
+        match tag {
+            b'E' | b'N' => Bound::Cut { kept: length, most: self.message_length },
+            _ => Bound::Refuse(length),
+        }
     }
 }
