@@ -1,5 +1,7 @@
 //! What becomes of a transaction that is dropped.
 
+use std::error::Error as _;
+
 use hyperwire_tests::scripted::{Failure, Listen, Session};
 use hyperwire_tokio::hyperwire_core::session::Fault;
 use hyperwire_tokio::hyperwire_core::wire::{FrontendMessage, TransactionStatus};
@@ -49,7 +51,8 @@ async fn a_rollback_that_fails_ends_the_session() {
     let outcome = in_time(client.settle()).await;
 
     let error = outcome.expect_err("it was not rolled back");
-    assert!(error.is_session_lost() && error.to_string().contains("could not be rolled back"), "{error}");
+    let cause = error.source().expect("the reason is its cause").to_string();
+    assert!(error.is_session_lost() && cause.contains("could not be rolled back"), "{error}: {cause}");
     assert!(client.is_closed());
     assert_eq!(fault_of(client.execute("select 1").await), Fault::Closed);
     drop(client);
