@@ -14,7 +14,8 @@ use crate::socket::is_not_now;
 /// How a server's certificate is judged, and what name it must carry.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
-    /// Roots, client certificates and the rest. Sessions are not resumed, whatever it says: hyperd cannot.
+    /// Roots, client certificates and the rest. TLS sessions are never resumed, whatever it asks for,
+    /// because hyperd cannot resume one.
     pub client: Arc<ClientConfig>,
     /// The name that the certificate must be for.
     pub server_name: ServerName<'static>,

@@ -264,6 +264,20 @@ fn a_session_in_tls_does_what_any_other_does(#[case] listen: Listen, #[case] log
     }
 }
 
+/// hyperd refuses a TLS session that is resumed, which rustls would try from the second connection on.
+#[test]
+fn one_tls_configuration_serves_any_number_of_connections() {
+    let identity = Identity::new();
+    let hyperd = identity.start(|settings| settings.listen = Listen::Loopback);
+    let mut config = identity.trusted_in(hyperd.config());
+    config.session.tls = Tls::Require;
+
+    for _ in 0..3 {
+        let mut client = Client::connect(config.clone()).expect("a session of its own");
+        assert_usable(&mut client);
+    }
+}
+
 #[test]
 fn a_hyperd_with_a_certificate_takes_sessions_without_tls_unless_it_is_forced() {
     let identity = Identity::new();
