@@ -3,7 +3,6 @@
 //! What the tests of every runtime share.
 
 pub mod conformance;
-pub mod explorer;
 pub mod fake_engine;
 #[cfg(target_os = "linux")]
 pub mod household;

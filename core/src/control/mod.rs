@@ -49,6 +49,9 @@ pub use incarnation::{Incarnation, Nonce, NotHex, Secret};
 pub use line::{LineDecoder, LineError, MAX_LINE};
 pub use lock_body::{LockBody, Process};
 pub use mac::{Mac, Transcript};
+#[cfg(not(hyperwire_mutants))]
+pub(crate) use mutant::Mutant;
+#[cfg(hyperwire_mutants)]
 #[doc(hidden)]
 pub use mutant::Mutant;
 pub(crate) use mutant::Mutation;

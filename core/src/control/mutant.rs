@@ -1,7 +1,8 @@
-//! Known mistakes, one by one, so that the tests can show that they would find each. See `tests/mutants.md`.
+//! Known mistakes, one by one, so that the tests can show that they would find each. Only a build with
+//! `--cfg hyperwire_mutants` can make one. See `tests/explorer/mutants.md`.
 
 /// One deviation of a machine. The names start with the race that they bring back.
-#[doc(hidden)]
+#[cfg_attr(not(hyperwire_mutants), allow(unreachable_pub, reason = "the tests have a build of their own"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "each is described in the table of the tests")]
 pub enum Mutant {
@@ -31,23 +32,23 @@ pub enum Mutant {
 /// The deviation that a machine was built with: none, outside of those tests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Mutation {
-    #[cfg(feature = "mutants")]
+    #[cfg(hyperwire_mutants)]
     mutant: Option<Mutant>,
 }
 
 impl Mutation {
-    #[cfg(feature = "mutants")]
+    #[cfg(hyperwire_mutants)]
     pub(crate) const fn new(mutant: Option<Mutant>) -> Self {
         Self { mutant }
     }
 
-    #[cfg(feature = "mutants")]
+    #[cfg(hyperwire_mutants)]
     #[inline]
     pub(crate) fn is(self, mutant: Mutant) -> bool {
         self.mutant == Some(mutant)
     }
 
-    #[cfg(not(feature = "mutants"))]
+    #[cfg(not(hyperwire_mutants))]
     #[inline]
     #[allow(clippy::unused_self, reason = "it has none")]
     pub(crate) const fn is(self, _: Mutant) -> bool {

@@ -132,7 +132,7 @@ impl Daemon {
     }
 
     /// One with a known mistake.
-    #[cfg(feature = "mutants")]
+    #[cfg(hyperwire_mutants)]
     #[doc(hidden)]
     #[must_use]
     pub fn with_mutant(

@@ -44,7 +44,7 @@ pub use config::Config;
 pub use effect::{Answer, Effect, Event, Greeting, Phase, Timer};
 pub use error::{ElectionError, Obstacle};
 
-#[cfg(feature = "mutants")]
+#[cfg(hyperwire_mutants)]
 use crate::control::Mutant;
 use crate::control::{Mutation, PROBE_REPLY, Record, StartReport, Transcript};
 use crate::time::Instant;
@@ -108,7 +108,7 @@ impl Election {
     }
 
     /// One with a known mistake.
-    #[cfg(feature = "mutants")]
+    #[cfg(hyperwire_mutants)]
     #[doc(hidden)]
     #[must_use]
     pub fn with_mutant(config: Config, mutant: Option<Mutant>) -> Self {

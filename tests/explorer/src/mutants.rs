@@ -2,9 +2,7 @@
 
 use std::fmt::Write as _;
 
-use hyperwire_core::control::Mutant;
-
-use super::{Counterexample, Limits, Town, explore, plan};
+use super::{Counterexample, Limits, Mutant, Town, explore, plan};
 
 /// A mistake, and whether it can do harm at all.
 pub struct Case {
@@ -107,14 +105,13 @@ pub fn seek(mutant: Mutant) -> Verdict {
     Verdict { found: None, states }
 }
 
-/// The table, as `tests/mutants.md` has it.
+/// The table, as `tests/explorer/mutants.md` has it.
 pub fn table() -> String {
     let mut text = String::from(
         "# Mutants of the election\n\n\
          Each mistake is made on purpose (`hyperwire_core::control::Mutant`) and sought by the explorer in the small\n\
-         worlds of `explorer::plan`, in order. Generated: `HYPERWIRE_BLESS=1 cargo test -p hyperwire-tests --test\n\
-         explorer_mutants`; the same test compares. *In that world*: states visited there until it was found. *In all*:\n\
-         together with the worlds before.\n\n\
+         worlds of `plan`, in order. Generated: `HYPERWIRE_BLESS=1 .ci/mutants`, which compares otherwise. *In that world*:\n\
+         states visited there until it was found. *In all*: together with the worlds before.\n\n\
          | mutant | race | what it does | breaks | found in the world of | after steps | states in that world | in all |\n\
          |---|---|---|---|---|---:|---:|---:|\n",
     );
@@ -157,7 +154,7 @@ outside of them and is the runtime's test to find.
 
 | race | why |
 |---|---|
-| R3, R5 | clients stop no daemon and compare none; the model of the superseded design shows both (`explorer.rs`) |
+| R3, R5 | clients stop no daemon and compare none; the model of the superseded design shows both (`tests/worlds.rs`) |
 | R7 | a client has no effect that writes or deletes a file of a daemon; the same model shows it |
 | R9 | a port's answer starts nothing: only the lock does. `Refused`, `Silent` and `Error` are told apart by the runtime |
 | R10 | the temporary name carries the incarnation (`control::temporary_record`) |

@@ -1,11 +1,11 @@
 //! The model: bounds, and what can happen in a world.
 
-use hyperwire_core::control::Mutant;
 use hyperwire_core::daemon::{self, Effect as DaemonEffect};
 use hyperwire_core::election::{self, Effect};
 
 use super::act::Run;
 use super::faults::{Left, faults};
+use super::mutant::Mutant;
 use super::other::Other;
 use super::search::{Actions, Model, Step, Violation};
 use super::visited::Spare;

@@ -11,6 +11,7 @@ use hyperwire_core::time::Instant;
 
 use super::baseline::{LegacyClient, LegacyDaemon};
 use super::faults::Left;
+use super::mutant;
 use super::other::{Folder, OTHER_INODE, folder};
 use super::slot::{Bytes, Part, Slot, fingerprint};
 use super::town::{Base, Bounds};
@@ -273,7 +274,7 @@ impl World {
             let party = if number < ours {
                 let mut config = election::Config::new(folder(elsewhere), HOST, "c", 0);
                 config.ports = ports(bounds.ports);
-                let mut machine = Election::with_mutant(config, bounds.mutant);
+                let mut machine = mutant::election(config, bounds.mutant);
                 machine.start(NOW);
                 Party::Ours(machine)
             } else {

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use hyperwire_core::control::Mutant;
-use hyperwire_tests::explorer::mutants::CASES;
-use hyperwire_tests::explorer::{Bounds, Limits, Model, Other, Report, Town, Whose, explore, plan, replay};
+use hyperwire_explorer::{Bounds, Limits, Model, Other, Report, Town, explore, plan, replay};
 
 const STATES: usize = 30_000_000;
 
@@ -108,29 +106,6 @@ fn who_cannot_tell_users_and_folders_apart_adopts_a_daemon_of_another() {
 }
 
 #[test]
-fn who_trusts_a_record_talks_to_a_daemon_of_another_folder() {
-    let ours = |bounds: &Bounds| {
-        bounds.other.is_some_and(|other| other.clients > 0 && other.whose == Whose::SameUser)
-    };
-    let (_, bounds) = plan::two_folders().into_iter().find(|(_, bounds)| ours(bounds)).expect("there is one");
-
-    let broken = first_broken(Bounds { mutant: Some(Mutant::R23RecordTrusted), ..bounds });
-
-    assert_eq!(broken, Some("S9"));
-}
-
-#[test]
-fn a_daemon_that_a_newer_client_stops_would_end_a_query_if_it_did_not_drain() {
-    for mutant in [None, Some(Mutant::R4StopKills)] {
-        let (name, bounds) = plan::takeovers().swap_remove(0);
-
-        let broken = first_broken(Bounds { mutant, ..bounds });
-
-        assert_eq!(broken, mutant.map(|_| "S6"), "{name}");
-    }
-}
-
-#[test]
 fn a_counterexample_replays_to_the_same_violation() {
     let (_, bounds) = plan::superseded(2);
     let town = Town { bounds };
@@ -153,42 +128,4 @@ fn the_same_world_is_explored_the_same_way_twice() {
     assert_eq!((one.states, one.transitions, one.longest), (two.states, two.transitions, two.longest));
     assert_eq!(one.census, two.census);
     assert!(town.actions(&town.initial()).normal > 0);
-}
-
-/// Which invariants break, and whether every run ends.
-fn verdict(town: &Town) -> (Vec<&'static str>, bool, usize) {
-    let report = explore(town, Limits { states: STATES, all: true });
-    (report.broken.into_keys().collect(), report.longest.is_some(), report.states)
-}
-
-/// Whether every mutant of these breaks the same in these worlds, with and without reductions.
-fn agree(mutants: &[Option<Mutant>], worlds: Vec<plan::Named>) {
-    for (name, bounds) in worlds {
-        for mutant in mutants {
-            let mut bounds = Bounds { mutant: *mutant, ..bounds.clone() };
-            let reduced = verdict(&Town { bounds: bounds.clone() });
-            (bounds.fine, bounds.distinct) = (true, true);
-
-            let full = verdict(&Town { bounds });
-
-            println!("{name}, {mutant:?}: {} states reduced, {} in full: {:?}", reduced.2, full.2, full.0);
-            assert_eq!((reduced.0, reduced.1), (full.0, full.1), "{name}, {mutant:?}");
-            assert!(reduced.2 < full.2, "{name}: nothing was left out");
-        }
-    }
-}
-
-#[test]
-fn what_is_left_out_changes_no_verdict() {
-    agree(&[None], plan::both_ways());
-    let some = [Mutant::R4StopKills, Mutant::R15LockBeforeEngine, Mutant::IdleHolderStays];
-    agree(&some.map(Some), plan::both_ways().drain(..1).collect());
-}
-
-#[test]
-#[ignore = "takes minutes; for the night"]
-fn what_is_left_out_changes_no_verdict_on_any_mutant() {
-    let all: Vec<_> = CASES.iter().map(|case| Some(case.mutant)).collect();
-
-    agree(&all, plan::both_ways());
 }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hyperwire_core::control::{Command, Incarnation, Mac, Owner, Phase, Probe, RecordRead, Reply};
-use hyperwire_core::daemon::{self, Connection, Daemon};
+use hyperwire_core::daemon::{self, Connection};
 use hyperwire_core::election::{Answer, Effect, Event, Greeting};
 
 use super::act::{IMPOSTOR, NONCE, Run};
+use super::mutant;
 use super::other::folder;
 use super::slot::Slot;
 use super::world::{
@@ -124,7 +125,7 @@ impl Run<'_> {
         if self.bounds.faults.idles > 0 {
             config.idle = Some(hyperwire_core::time::Duration::from_secs(60));
         }
-        let machine = Daemon::with_mutant(config, Incarnation([d; 16]), secret(d), NOW, self.bounds.mutant);
+        let machine = mutant::daemon(config, Incarnation([d; 16]), secret(d), NOW, self.bounds.mutant);
         let process = Process { elsewhere, ..Process::new(Body::Ours(machine), parent) };
         self.world.daemons.push(Slot::new(process));
         if let Some(c) = parent {

@@ -1,3 +1,5 @@
+//! # hyperwire-explorer
+//!
 //! Every interleaving of the real machines of an election, within bounds.
 //!
 //! A [`World`] holds the machines of `hyperwire-core` as they are, and models of what an operating system does for
@@ -19,8 +21,10 @@
 //! fewer faults ahead is not visited again (`visited`). Each says why nothing is lost by it, and tests compare the
 //! verdicts with and without.
 //!
-//! What it leaves out: how long things take; a deletion of the record between its owner's look and its unlink; hyperd sessions that an older client leaves open and idle. What a kernel really
-//! does is for the tests with real processes.
+//! What it leaves out: how long things take; a deletion of the record between its owner's look and its unlink; hyperd
+//! sessions that an older client leaves open and idle. What a kernel really does is for the tests with real processes.
+//!
+//! Would it find a mistake? `.ci/mutants` builds the machines with known ones (`mutants.md`) and looks.
 
 mod act;
 pub mod baseline;
@@ -28,6 +32,8 @@ mod contact;
 mod daemon_act;
 mod faults;
 mod invariant;
+mod mutant;
+#[cfg(hyperwire_mutants)]
 pub mod mutants;
 mod other;
 pub mod plan;
@@ -38,6 +44,7 @@ pub mod town;
 mod visited;
 mod world;
 
+pub use mutant::Mutant;
 pub use other::{Other, Whose};
 pub use search::{Counterexample, Limits, Model, Report, Violation, explore, replay};
 pub use slot::fingerprint;
