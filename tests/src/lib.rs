@@ -14,9 +14,10 @@ pub mod network;
 #[cfg(target_os = "linux")]
 pub mod real_hyperd;
 pub mod script;
-pub mod scripted;
 pub mod simulation;
-pub mod virtual_time;
+
+pub use hyperwire_scripted as scripted;
+pub use hyperwire_scripted::virtual_time;
 
 /// README's example is compiled and run.
 #[cfg(doctest)]

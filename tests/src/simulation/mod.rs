@@ -23,12 +23,9 @@ mod heard;
 mod login;
 mod machine;
 mod oracle;
-pub(crate) mod pipe;
 mod plan;
-pub(crate) mod random;
 mod said;
 mod server;
-pub(crate) mod story;
 mod world;
 
 use std::collections::BTreeMap;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use hyperwire_core::session::LinkLoss;
 
-use super::pipe::PipePlan;
-use super::story::Story;
+use crate::virtual_time::pipe::PipePlan;
+use crate::virtual_time::story::Story;
 
 #[derive(Clone, Debug)]
 pub(super) struct Plan {

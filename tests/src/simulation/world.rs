@@ -17,11 +17,11 @@ use super::broken::Broken;
 use super::login;
 use super::machine::{Input, Machine, Told};
 use super::oracle::Oracle;
-use super::pipe::Pipe;
 use super::plan::{Loss, Plan};
-use super::random::Random;
 use super::server::Server;
-use super::story::Story;
+use crate::virtual_time::pipe::Pipe;
+use crate::virtual_time::random::Random;
+use crate::virtual_time::story::Story;
 use program::Program;
 
 /// More steps than any run takes that comes to rest.

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use hyperwire_core::session::LinkLoss;
 
-use super::super::pipe::PipePlan;
-use super::super::random::Random;
 use super::{
     Answer, DataEnd, Demand, Disturbance, Kind, Line, Login, Loss, Method, Obstacle, Plan, Request,
     ResultSet, Tls, Trouble,
 };
+use crate::virtual_time::pipe::PipePlan;
+use crate::virtual_time::random::Random;
 
 impl Plan {
     pub(in super::super) fn of(seed: u64) -> Self {

@@ -8,8 +8,8 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use hyperwire_tests::scripted::Latch;
-//! use hyperwire_tests::virtual_time::{Stopwatch, play};
+//! use hyperwire_scripted::Latch;
+//! use hyperwire_scripted::virtual_time::{Stopwatch, play};
 //!
 //! let hour = Duration::from_secs(3600);
 //! let (outcome, played) = play(7, || {
@@ -23,6 +23,9 @@
 
 mod link;
 mod monitor;
+pub mod pipe;
+pub mod random;
+pub mod story;
 mod thread;
 mod world;
 

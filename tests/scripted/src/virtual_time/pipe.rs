@@ -9,23 +9,24 @@ use super::random::Random;
 
 /// How one direction behaves.
 #[derive(Clone, Debug)]
-pub(crate) struct PipePlan {
+pub struct PipePlan {
     /// Bytes that fit between the two ends, like the buffers of a socket.
-    pub(crate) capacity: usize,
+    pub capacity: usize,
     /// The longest piece that travels together.
-    pub(crate) piece: usize,
+    pub piece: usize,
     /// The longest usual delay of a piece.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// How long after the piece before it a piece arrives at the earliest.
-    pub(crate) pace: Duration,
+    pub pace: Duration,
     /// Once in so many pieces, a stall of this length; 0 for never.
-    pub(crate) stall: (u64, Duration),
+    pub stall: (u64, Duration),
     /// The byte that arrives damaged, and what it is combined with.
-    pub(crate) flip: Option<(u64, u8)>,
+    pub flip: Option<(u64, u8)>,
 }
 
+/// One direction of a connection.
 #[derive(Debug)]
-pub(crate) struct Pipe {
+pub struct Pipe {
     plan: PipePlan,
     in_flight: VecDeque<(Instant, Vec<u8>)>,
     flying: usize,
@@ -37,7 +38,9 @@ pub(crate) struct Pipe {
 }
 
 impl Pipe {
-    pub(crate) fn new(plan: PipePlan) -> Self {
+    /// An empty one.
+    #[must_use]
+    pub fn new(plan: PipePlan) -> Self {
         Self {
             plan,
             in_flight: VecDeque::new(),
@@ -48,27 +51,32 @@ impl Pipe {
         }
     }
 
-    pub(crate) fn room(&self) -> usize {
+    /// Bytes that it takes now.
+    #[must_use]
+    pub fn room(&self) -> usize {
         self.plan.capacity.saturating_sub(self.flying + self.arrived.len())
     }
 
     /// Whether it takes so many bytes, or else so many that taking them is worth a system's while.
-    pub(crate) fn has_room_for(&self, bytes: usize) -> bool {
+    #[must_use]
+    pub fn has_room_for(&self, bytes: usize) -> bool {
         self.room() >= bytes.min(self.plan.capacity / 4)
     }
 
     /// From now on pieces come at this pace, and without stalls.
-    pub(crate) fn flow_at(&mut self, pace: Duration) {
+    pub fn flow_at(&mut self, pace: Duration) {
         self.plan.pace = pace;
         self.calm_down();
     }
 
-    pub(crate) fn taken(&self) -> u64 {
+    /// Bytes taken from the sender since the beginning.
+    #[must_use]
+    pub fn taken(&self) -> u64 {
         self.taken
     }
 
     /// Takes what fits of these bytes, up to a piece, and returns how many that were.
-    pub(crate) fn send(&mut self, bytes: &[u8], now: Instant, random: &mut Random) -> usize {
+    pub fn send(&mut self, bytes: &[u8], now: Instant, random: &mut Random) -> usize {
         let most = bytes.len().min(self.room()).min(self.plan.piece);
         if most == 0 {
             return 0;
@@ -94,12 +102,13 @@ impl Pipe {
     }
 
     /// When the next piece arrives.
-    pub(crate) fn next_arrival(&self) -> Option<Instant> {
+    #[must_use]
+    pub fn next_arrival(&self) -> Option<Instant> {
         self.in_flight.front().map(|(at, _)| *at)
     }
 
     /// Lets arrive what is due; whether anything was.
-    pub(crate) fn arrive(&mut self, now: Instant) -> bool {
+    pub fn arrive(&mut self, now: Instant) -> bool {
         let mut any = false;
         while self.next_arrival().is_some_and(|at| at <= now)
             && let Some((_, piece)) = self.in_flight.pop_front()
@@ -112,31 +121,34 @@ impl Pipe {
     }
 
     /// Bytes that the receiver can read now.
-    pub(crate) fn readable(&self) -> usize {
+    #[must_use]
+    pub fn readable(&self) -> usize {
         self.arrived.len()
     }
 
-    pub(crate) fn read(&mut self, count: usize) -> Vec<u8> {
+    /// Takes up to so many bytes that arrived.
+    pub fn read(&mut self, count: usize) -> Vec<u8> {
         self.arrived.drain(..count.min(self.arrived.len())).collect()
     }
 
     /// No more bytes come in; those under way still arrive.
-    pub(crate) fn close(&mut self) {
+    pub fn close(&mut self) {
         self.closed = true;
     }
 
     /// Whether the receiver has read everything and sees the end.
-    pub(crate) fn at_end(&self) -> bool {
+    #[must_use]
+    pub fn at_end(&self) -> bool {
         self.closed && self.in_flight.is_empty() && self.arrived.is_empty()
     }
 
     /// No stalls any more.
-    pub(crate) fn calm_down(&mut self) {
+    pub fn calm_down(&mut self) {
         self.plan.stall.0 = 0;
     }
 
     /// Forgets everything under way.
-    pub(crate) fn destroy(&mut self) {
+    pub fn destroy(&mut self) {
         self.in_flight.clear();
         self.arrived.clear();
         self.flying = 0;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection};
 
-use super::{Failure, Initial, Session};
+use super::{Failure, Session};
 
 /// A self-signed certificate for `localhost` and `127.0.0.1`, and its key. Clones are the same identity.
 #[derive(Clone, Debug)]
@@ -61,18 +61,5 @@ impl Session {
         let connection = ServerConnection::new(Arc::clone(&identity.config))
             .map_err(|error| Failure::Script(format!("could not start TLS: {error}")))?;
         self.stream.start_tls(connection).map_err(|error| Failure::Io { doing: "start TLS", error })
-    }
-
-    /// Waits for SSLRequest and leaves the answer to the script.
-    ///
-    /// # Errors
-    /// When something else comes.
-    pub fn expect_ssl_request(&mut self) -> Result<(), Failure> {
-        match self.next_initial()? {
-            Initial::SslRequest => Ok(()),
-            found => {
-                Err(Failure::Mismatch { expected: "SSLRequest".to_owned(), found: format!("{found:?}") })
-            }
-        }
     }
 }

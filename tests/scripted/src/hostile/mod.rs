@@ -4,7 +4,7 @@
 //! A test lets a client meet every case, does what [`Phase`] says the client does, and compares the outcome:
 //!
 //! ```no_run
-//! use hyperwire_tests::scripted::{Server, hostile};
+//! use hyperwire_scripted::{Server, hostile};
 //!
 //! for case in hostile::cases() {
 //!     let (name, expected) = (case.name, case.expected);

@@ -66,6 +66,19 @@ impl Startup {
 }
 
 impl Session {
+    /// Waits for SSLRequest and leaves the answer to the script.
+    ///
+    /// # Errors
+    /// When something else comes.
+    pub fn expect_ssl_request(&mut self) -> Result<(), Failure> {
+        match self.next_initial()? {
+            Initial::SslRequest => Ok(()),
+            found => {
+                Err(Failure::Mismatch { expected: "SSLRequest".to_owned(), found: format!("{found:?}") })
+            }
+        }
+    }
+
     /// Does all that hyperd does until the client may send a statement: refuses TLS if asked for it, reads
     /// StartupMessage, authenticates, reports settings and the cancel key, and says ReadyForQuery.
     ///

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use hyperwire_core::time::Instant as CoreInstant;
 
 use super::link::Accept;
-use crate::simulation::random::Random;
-use crate::simulation::story::Story;
+use super::random::Random;
+use super::story::Story;
 
 /// Real time that a turn may take. Who holds it longer waits for something that the world knows nothing of.
 const TURN: Duration = Duration::from_secs(60);

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::now;
+use super::pipe::{Pipe, PipePlan};
 use super::world::{State, World, here};
-use crate::simulation::pipe::{Pipe, PipePlan};
 
 /// Bytes of each direction that may travel in small pieces and be held up; the rest goes in large ones, so that even
 /// much of it takes few turns.

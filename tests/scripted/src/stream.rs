@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tls")]
 use rustls::{ServerConnection, StreamOwned};
 
 use super::wire::Wire;
@@ -11,6 +12,7 @@ use crate::virtual_time::now;
 /// A connection, until the script ends it.
 pub(super) enum Stream {
     Plain(Wire),
+    #[cfg(feature = "tls")]
     Tls(Box<StreamOwned<ServerConnection, Wire>>),
     /// Closed by the script.
     Ended,
@@ -33,6 +35,7 @@ impl Stream {
             self.wire()?.set_read_timeout(Some(left))?;
             let outcome = match self {
                 Self::Plain(wire) => wire.read(buffer),
+                #[cfg(feature = "tls")]
                 Self::Tls(stream) => stream.read(buffer),
                 Self::Ended => return Err(ended()),
             };
@@ -67,6 +70,7 @@ impl Stream {
             self.wire()?.set_write_timeout(Some(left))?;
             let outcome = match self {
                 Self::Plain(wire) => attempt(wire),
+                #[cfg(feature = "tls")]
                 Self::Tls(stream) => attempt(stream),
                 Self::Ended => return Err(ended()),
             };
@@ -79,6 +83,7 @@ impl Stream {
 
     /// Sends the end of the stream (and TLS's own before it), and goes on reading.
     pub(super) fn half_close(&mut self) -> io::Result<()> {
+        #[cfg(feature = "tls")]
         if let Self::Tls(stream) = self {
             stream.conn.send_close_notify();
             stream.flush()?;
@@ -90,6 +95,7 @@ impl Stream {
     pub(super) fn reset(&mut self) -> io::Result<()> {
         match std::mem::replace(self, Self::Ended) {
             Self::Plain(wire) => wire.reset(),
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => stream.into_parts().1.reset(),
             Self::Ended => Err(ended()),
         }
@@ -101,6 +107,7 @@ impl Stream {
     }
 
     /// Puts TLS on it. The handshake happens with the first bytes.
+    #[cfg(feature = "tls")]
     pub(super) fn start_tls(&mut self, connection: ServerConnection) -> io::Result<()> {
         match std::mem::replace(self, Self::Ended) {
             Self::Plain(wire) => {
@@ -119,6 +126,7 @@ impl Stream {
     fn wire(&self) -> io::Result<&Wire> {
         match self {
             Self::Plain(wire) => Ok(wire),
+            #[cfg(feature = "tls")]
             Self::Tls(stream) => Ok(&stream.sock),
             Self::Ended => Err(ended()),
         }

@@ -11,26 +11,29 @@ const LINES: usize = 2000;
 /// Characters shown of a line.
 const WIDTH: usize = 240;
 
-pub(crate) struct Story {
+/// What happened.
+pub struct Story {
     digest: Xxh3,
     told: bool,
     lines: Vec<String>,
     /// How often things of each kind happened.
-    pub(crate) census: BTreeMap<&'static str, u64>,
+    pub census: BTreeMap<&'static str, u64>,
 }
 
 impl Story {
     /// A story whose lines are kept if `told`.
-    pub(crate) fn new(told: bool) -> Self {
+    #[must_use]
+    pub fn new(told: bool) -> Self {
         Self { digest: Xxh3::new(), told, lines: Vec::new(), census: BTreeMap::new() }
     }
 
-    pub(crate) fn add(&mut self, now: Instant, what: Arguments<'_>) {
+    /// A line of what happened now.
+    pub fn add(&mut self, now: Instant, what: Arguments<'_>) {
         self.line(format!("{:>14.6}s {what}", now.saturating_since(Instant::EPOCH).as_secs_f64()));
     }
 
     /// A line of what was decided before the first byte.
-    pub(crate) fn plan(&mut self, what: Arguments<'_>) {
+    pub fn plan(&mut self, what: Arguments<'_>) {
         self.line(format!("plan: {what}"));
     }
 
@@ -48,15 +51,20 @@ impl Story {
         }
     }
 
-    pub(crate) fn count(&mut self, kind: &'static str) {
+    /// One more of this kind.
+    pub fn count(&mut self, kind: &'static str) {
         *self.census.entry(kind).or_default() += 1;
     }
 
-    pub(crate) fn digest(&self) -> u64 {
+    /// Of every line, kept or not.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
         self.digest.digest()
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// The lines that were kept.
+    #[must_use]
+    pub fn text(&self) -> String {
         self.lines.join("\n")
     }
 }
