@@ -2,8 +2,8 @@
 
 use std::task::Poll;
 
-use crate::carrier::{CancelOutcome, CancelTarget, Delivery};
-use crate::error::Error;
+use hyperwire_carrier::{CancelOutcome, CancelTarget, Delivery, Error};
+
 use crate::socket;
 use crate::stream::Stream;
 use crate::wait::wait;

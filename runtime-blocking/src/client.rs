@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
+use hyperwire_carrier::socket::LinkReport;
+use hyperwire_carrier::{Answer, Config, Error, Statement, affected};
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
 
 use crate::cancel::CancelHandle;
-use crate::carrier::{Answer, affected};
-use crate::config::Config;
 use crate::connection::Connection;
-use crate::error::Error;
 use crate::rows::Rows;
-use crate::socket::LinkReport;
-use crate::statement::Statement;
 use crate::transaction::Transaction;
 
 /// How long [`Client::close`] waits for the server to close its end once it has let go of the database: 1 ms is usual.

@@ -3,13 +3,12 @@
 use std::task::Poll;
 use std::time::{Duration, Instant as Clock};
 
+use hyperwire_carrier::{Carrier, Config, Error};
+
 use crate::cancel::{CancelHandle, deliver};
-use crate::carrier::Carrier;
-use crate::config::Config;
-use crate::error::Error;
 use crate::socket;
 use crate::stream::Stream;
-use crate::wait::wait;
+use crate::wait::{wait, wait_for_cancels};
 
 /// A session and what waits for it.
 #[derive(Debug)]
@@ -66,7 +65,7 @@ impl Connection {
             return Ok(());
         }
         if let Some(cancels) = self.carrier.awaited_cancels() {
-            cancels.wait();
+            wait_for_cancels(&cancels);
             return Ok(());
         }
         let wrote = self.carrier.try_write()?;

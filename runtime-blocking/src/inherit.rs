@@ -5,7 +5,6 @@
 //! standard library marks what it opens itself; a program's other files, and what that program inherited, are not marked.
 #![allow(unsafe_code)]
 
-use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -38,7 +37,8 @@ pub(crate) fn nothing(command: &mut Command) -> &mut Command {
 ///
 /// # Errors
 /// What the system says.
-pub unsafe fn close_inherited() -> io::Result<()> {
+#[cfg(feature = "shared")]
+pub unsafe fn close_inherited() -> std::io::Result<()> {
     let open = || {
         std::fs::read_dir("/dev/fd")
             .map(|found| found.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))

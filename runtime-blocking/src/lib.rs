@@ -24,38 +24,32 @@
 //!
 //! A [`Client`] is one session, used by one thread at a time. [`Client::query`] streams, [`Client::prepare`] saves
 //! parsing, [`Client::transaction`] rolls back when dropped, a [`CancelHandle`] ends a statement from another thread.
-//! TLS comes with the feature `tls`. Other runtimes share [`carrier`] and [`socket`].
+//! TLS comes with the feature `tls`. What other runtimes share with this one is in [`hyperwire_carrier`].
 #![deny(unsafe_code)]
 
-mod bound;
 mod cancel;
-pub mod carrier;
 mod client;
-mod config;
 mod connection;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 pub mod daemon;
-mod error;
+#[cfg(feature = "hyperd")]
 pub mod hyperd;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "hyperd"))]
 mod inherit;
 mod rows;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 pub mod shared;
 pub mod socket;
-mod statement;
 mod stream;
-#[cfg(feature = "tls")]
-pub mod tls;
 mod transaction;
 mod wait;
 
-pub use bound::{FOR_EVER, deadline};
 pub use cancel::CancelHandle;
 pub use client::Client;
-pub use config::Config;
-pub use error::{Error, with_causes};
+pub use hyperwire_carrier as carrier;
+#[cfg(feature = "tls")]
+pub use hyperwire_carrier::tls;
+pub use hyperwire_carrier::{Config, Error, FOR_EVER, Statement, deadline, with_causes};
 pub use hyperwire_core;
 pub use rows::Rows;
-pub use statement::Statement;
 pub use transaction::Transaction;

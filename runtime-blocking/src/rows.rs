@@ -1,11 +1,10 @@
 //! The rows of a result, as they come.
 
+use hyperwire_carrier::{Answer, Error};
 use hyperwire_core::row::{Columns, Row};
 use hyperwire_core::session::CommandTag;
 
-use crate::carrier::Answer;
 use crate::connection::Connection;
-use crate::error::Error;
 
 /// The result of a statement. Rows are read from the server as they are asked for: one that nobody asks for stays in
 /// the server, which waits.

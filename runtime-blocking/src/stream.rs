@@ -2,9 +2,9 @@
 
 use std::io::{self, Read, Write};
 
+use hyperwire_carrier::Transport;
 use socket2::Socket;
 
-use crate::carrier::Transport;
 use crate::socket;
 
 /// A connected socket that does not block.

@@ -2,8 +2,9 @@
 
 use std::ops::{Deref, DerefMut};
 
+use hyperwire_carrier::Error;
+
 use crate::client::Client;
-use crate::error::Error;
 
 /// A transaction block. It is rolled back when dropped without [`Transaction::commit`].
 ///

@@ -1,6 +1,6 @@
 //! The machines' time, and the embedder's.
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 use std::time::Duration;
 use std::time::Instant as SystemInstant;
 
@@ -26,7 +26,7 @@ impl Clock {
     }
 
     /// When that is, for an election; `None` for what is too far away to come.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "shared"))]
     pub(crate) fn system(self, at: Instant) -> Option<SystemInstant> {
         self.epoch.checked_add(Duration::from_nanos(at.as_nanos()))
     }
@@ -37,7 +37,7 @@ impl Clock {
     }
 
     /// What took this long did not happen, as far as deadlines go.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "shared"))]
     pub(crate) fn leave_out(&mut self, time: Duration) {
         self.epoch += time;
     }

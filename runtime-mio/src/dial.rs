@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::Config;
-use hyperwire_blocking::socket::{
+use hyperwire_carrier::Config;
+use hyperwire_carrier::socket::{
     ConnectError, ConnectStep, LinkReport, addresses, begin_connect, finish_connect,
 };
 use hyperwire_core::hyperd::Endpoint;

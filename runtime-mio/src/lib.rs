@@ -8,7 +8,7 @@
 //! ```
 //! use std::time::Instant;
 //!
-//! use hyperwire_blocking::hyperd::{Environment, Hyperd, Settings, locate_or_install};
+//! use hyperwire_mio::hyperd::{Environment, Hyperd, Settings, locate_or_install};
 //! use hyperwire_mio::{Config, Connection, Event};
 //! use mio::{Events, Poll, Token};
 //!
@@ -60,16 +60,20 @@
 mod clock;
 mod connection;
 mod dial;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 mod election;
 mod event;
 mod transport;
 mod wants;
 
 pub use connection::Connection;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 pub use election::Election;
 pub use event::{Event, Statement};
-pub use hyperwire_blocking::{Config, Error};
+#[cfg(feature = "hyperd")]
+pub use hyperwire_blocking::hyperd;
+#[cfg(all(unix, feature = "shared"))]
+pub use hyperwire_blocking::{daemon, shared};
+pub use hyperwire_carrier::{Config, Error};
 pub use hyperwire_core;
 pub use wants::Wants;

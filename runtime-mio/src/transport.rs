@@ -2,8 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use hyperwire_blocking::carrier;
-use hyperwire_blocking::socket::send;
+use hyperwire_carrier::socket::send;
 use mio::event::Source;
 use mio::net::TcpStream;
 #[cfg(unix)]
@@ -72,7 +71,7 @@ impl Write for Transport {
     }
 }
 
-impl carrier::Transport for Transport {}
+impl hyperwire_carrier::Transport for Transport {}
 
 impl Source for Transport {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {

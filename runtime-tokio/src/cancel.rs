@@ -4,14 +4,13 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use hyperwire_blocking::Error;
-use hyperwire_blocking::carrier::{CancelOutcome, CancelTarget, Delivery, Ready};
+use hyperwire_carrier::{CancelOutcome, CancelTarget, Delivery, Error, Ready};
 use tokio::time::sleep_until;
 
 use crate::connect::connect;
 use crate::transport::Transport;
 
-/// [`hyperwire_blocking::CancelHandle`] for tasks: it ends whatever statement of one client runs, which then fails
+/// Ends whatever statement of one client runs, which then fails
 /// with SQLSTATE 57014. It owns what it needs, so any task may use it while another waits for the statement.
 #[derive(Clone, Debug)]
 pub struct CancelHandle(CancelTarget);

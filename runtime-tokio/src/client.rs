@@ -3,9 +3,8 @@
 use std::future::Future;
 use std::time::Duration;
 
-use hyperwire_blocking::carrier::{Answer, affected};
-use hyperwire_blocking::socket::LinkReport;
-use hyperwire_blocking::{Config, Error, Statement};
+use hyperwire_carrier::socket::LinkReport;
+use hyperwire_carrier::{Answer, Config, Error, Statement, affected};
 use hyperwire_core::row::{ParameterError, Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
@@ -109,7 +108,7 @@ impl Client {
     }
 
     /// Prepares a statement with a type for each of `$1`, `$2` ..., of which its values must then be, or text; see
-    /// [`hyperwire_blocking::Client::prepare`]. If this future is dropped, what it has prepared is closed again.
+    /// `hyperwire_blocking::Client::prepare`. If this future is dropped, what it has prepared is closed again.
     ///
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters.

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use std::time::Instant;
 
-use hyperwire_blocking::carrier::Transport as _;
-use hyperwire_blocking::socket::{ConnectError, ConnectStep, LinkReport, configure};
+use hyperwire_carrier::Transport as _;
+use hyperwire_carrier::socket::{ConnectError, ConnectStep, LinkReport, configure};
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
 use tokio::net::{TcpSocket, lookup_host};
@@ -16,8 +16,7 @@ use tokio::time::timeout_at;
 
 use crate::transport::Transport;
 
-/// Connects to `endpoint` before `deadline`; the counterpart of [`hyperwire_blocking::socket::connect`], with the same
-/// errors. Only tokio's own look-up of a host name uses a thread of tokio.
+/// Connects to `endpoint` before `deadline`; the counterpart of the blocking runtime's, with the same errors. Only tokio's own look-up of a host name uses a thread of tokio.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     policy: &LinkPolicy,

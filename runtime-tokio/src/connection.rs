@@ -7,8 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::carrier::{Carrier, Ready, Transport as _};
-use hyperwire_blocking::{Config, Error};
+use hyperwire_carrier::{Carrier, Config, Error, Ready, Transport as _};
 use hyperwire_core::session::CancelDelivery;
 use tokio::task::yield_now;
 use tokio::time::{Sleep, sleep_until};

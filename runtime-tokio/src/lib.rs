@@ -1,7 +1,7 @@
 //! # hyperwire-tokio
 //!
 //! An async client of Hyper on tokio, driven by the state machines of `hyperwire-core`, which decide everything. The
-//! names are those of [`hyperwire_blocking`], with which it shares what does not wait.
+//! names are those of `hyperwire-blocking`, with which it shares what does not wait: [`hyperwire_carrier`].
 //!
 //! ```
 //! use hyperwire_tokio::hyperd::{Environment, Hyperd, Settings, locate_or_install};
@@ -58,7 +58,7 @@ mod connect;
 mod connection;
 pub mod pool;
 mod rows;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 pub mod shared;
 mod stream;
 mod transaction;
@@ -66,11 +66,13 @@ mod transport;
 
 pub use cancel::CancelHandle;
 pub use client::Client;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 pub use hyperwire_blocking::daemon;
+#[cfg(feature = "hyperd")]
+pub use hyperwire_blocking::hyperd;
 #[cfg(feature = "tls")]
-pub use hyperwire_blocking::tls;
-pub use hyperwire_blocking::{Config, Error, Statement, hyperd, socket};
+pub use hyperwire_carrier::tls;
+pub use hyperwire_carrier::{Config, Error, Statement, socket};
 pub use hyperwire_core;
 pub use pool::{Pool, PoolConfig, PoolError};
 pub use rows::Rows;

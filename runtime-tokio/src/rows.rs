@@ -2,8 +2,7 @@
 
 use std::task::{Context, Poll};
 
-use hyperwire_blocking::Error;
-use hyperwire_blocking::carrier::Answer;
+use hyperwire_carrier::{Answer, Error};
 use hyperwire_core::row::{Columns, Row};
 use hyperwire_core::session::CommandTag;
 

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::{FusedStream, Stream};
-use hyperwire_blocking::Error;
+use hyperwire_carrier::Error;
 use hyperwire_core::row::Row;
 
 use crate::rows::Rows;

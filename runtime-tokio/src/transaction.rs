@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use hyperwire_blocking::Error;
+use hyperwire_carrier::Error;
 
 use crate::client::Client;
 
@@ -10,7 +10,7 @@ use crate::client::Client;
 /// statement is still open or the socket is full, and then before the client's next statement; its answer is looked at
 /// there. If the rollback fails, the client is closed.
 ///
-/// What a transaction covers is Hyper's affair; see [`hyperwire_blocking::Transaction`].
+/// What a transaction covers is Hyper's affair; see the blocking runtime's `Transaction`.
 #[derive(Debug)]
 pub struct Transaction<'c> {
     client: &'c mut Client,

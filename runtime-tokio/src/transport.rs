@@ -4,8 +4,8 @@ use std::io::{self, Read, Write};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hyperwire_blocking::carrier::{self, Ready};
-use hyperwire_blocking::socket::send;
+use hyperwire_carrier::Ready;
+use hyperwire_carrier::socket::send;
 use socket2::{SockRef, Socket};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -89,7 +89,7 @@ impl Write for Transport {
     }
 }
 
-impl carrier::Transport for Transport {
+impl hyperwire_carrier::Transport for Transport {
     /// The clock of tokio's timers, which a test may have stopped.
     fn now() -> Instant {
         tokio::time::Instant::now().into_std()

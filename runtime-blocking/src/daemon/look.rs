@@ -161,7 +161,7 @@ fn prove(record: &Record) -> Result<(Link, Transcript), NoAnswer> {
 /// # Errors
 /// See [`StopError`].
 pub fn stop(place: &Place, mode: StopMode, within: Duration) -> Result<Stopped, StopError> {
-    let deadline = crate::bound::deadline(within);
+    let deadline = hyperwire_carrier::deadline(within);
     let settled = Instant::now() + PROBE_REPLY;
     let mut none_left = Stopped::NotRunning;
     let told = loop {

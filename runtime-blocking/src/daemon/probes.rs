@@ -12,7 +12,7 @@ use socket2::Socket;
 
 use super::owner;
 use super::port::{Link, NoAnswer};
-use crate::socket::{begin_connect, finish_connect};
+use hyperwire_carrier::socket::{begin_connect, finish_connect};
 
 /// The ports of one look. A machine wants one answer after the other, and a port that keeps silent costs half a second; so
 /// all that it may want are asked with the first.

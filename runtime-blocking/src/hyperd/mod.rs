@@ -22,7 +22,7 @@ mod system;
 #[path = "unix.rs"]
 mod system;
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "shared"))]
 pub(crate) use system::wait_for_exit;
 
 pub use confine::{Confinement, Enforced, Folders};

@@ -76,7 +76,7 @@ pub(super) fn kill_group(child: &mut Child) {
 }
 
 pub(super) fn wait_for_exit(child: &mut Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = crate::bound::deadline(at_most);
+    let deadline = hyperwire_carrier::deadline(at_most);
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
@@ -124,7 +124,7 @@ impl CallbackConnection {
 
 /// Tries until it does not have to wait, at most so long.
 fn momentarily<T>(within: Duration, mut attempt: impl FnMut() -> io::Result<T>) -> io::Result<Option<T>> {
-    let deadline = crate::bound::deadline(within);
+    let deadline = hyperwire_carrier::deadline(within);
     loop {
         match attempt() {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -75,7 +75,7 @@ impl Hyperd {
     /// See [`StartError`]; nothing of a failed start is left. Takes at most [`Settings::ready_within`] and the few
     /// seconds that ending a hyperd takes that does not want to.
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        let deadline = crate::bound::deadline(settings.ready_within);
+        let deadline = hyperwire_carrier::deadline(settings.ready_within);
         let (folder, listen) = run_folder(settings)?;
         let during = |action| move |source| StartError::Io { action, source };
         let (log_dir, temp_dir) = own_folders(settings, folder.path())?;
@@ -140,7 +140,7 @@ impl Hyperd {
     }
 
     /// Something to wait on that becomes readable when hyperd ends or is being ended.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "shared"))]
     pub(crate) fn watch(&self) -> io::Result<std::os::unix::net::UnixStream> {
         self.callback.as_ref().ok_or(io::ErrorKind::NotConnected)?.watch()
     }

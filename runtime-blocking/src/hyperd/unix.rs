@@ -109,7 +109,7 @@ fn signal_group(child: &mut Child, signal: Signal) {
 
 /// Waits for the end of a process, at most so long.
 pub(crate) fn wait_for_exit(child: &mut Child, at_most: Duration) -> io::Result<Option<ExitStatus>> {
-    let deadline = crate::bound::deadline(at_most);
+    let deadline = hyperwire_carrier::deadline(at_most);
     let mut pause = Duration::from_millis(1);
     loop {
         if let Some(status) = child.try_wait()? {
@@ -169,6 +169,7 @@ pub(super) struct CallbackConnection {
 
 impl CallbackConnection {
     /// A second descriptor, to wait on for the end of hyperd. It does not keep the connection open.
+    #[cfg(feature = "shared")]
     pub(super) fn watch(&self) -> io::Result<UnixStream> {
         self.stream.try_clone()
     }

@@ -29,7 +29,7 @@ pub fn create(
     path: &str,
     within: Duration,
 ) -> Result<(), CreateError> {
-    let deadline = crate::bound::deadline(within);
+    let deadline = hyperwire_carrier::deadline(within);
     let lock = loop {
         match folder.try_lock(CREATING_LOCK) {
             (LockTry::Locked(_), Some(lock)) => break lock,

@@ -1,18 +1,23 @@
+//! A connection within a deadline.
+
 use std::io;
-use std::net::SocketAddr;
-#[cfg(unix)]
-use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hyperwire_carrier::Ready;
+use hyperwire_carrier::socket::{
+    ConnectError, ConnectStep, LinkReport, addresses, begin_connect, finish_connect,
+};
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
-#[cfg(unix)]
-use socket2::SockAddr;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{SockAddr, Socket};
 
-use super::configure::{apply, report};
 use super::resolve::resolve;
-use super::{ConnectError, ConnectStep, LinkReport};
+use crate::wait::wait;
+
+/// How long to leave a domain socket alone whose backlog is full, at first ...
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
+/// ... and at most.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens a connection to `endpoint`, set up by `policy`, before `deadline`. The socket is non-blocking.
 ///
@@ -36,81 +41,64 @@ pub fn connect(
         elapsed: start.elapsed(),
         attempts,
     };
-    let socket = match endpoint {
-        Endpoint::Tcp { host, port } => {
-            let addresses = resolve(host, *port, deadline)
-                .map_err(|error| failed(ConnectStep::Resolve, vec![(host.clone(), error)]))?;
-            first_that_answers(&addresses, policy, deadline)
-                .map_err(|attempts| failed(ConnectStep::Connect, attempts))?
-        }
-        #[cfg(unix)]
-        Endpoint::Domain { path } => connect_unix(Path::new(path), policy, deadline)
+    let addresses = match endpoint {
+        Endpoint::Tcp { host, port } => resolve(host, *port, deadline)
+            .map(|addresses| addresses.into_iter().map(SockAddr::from).collect())
+            .map_err(|error| failed(ConnectStep::Resolve, vec![(host.clone(), error)]))?,
+        _ => addresses(endpoint)
             .map_err(|error| failed(ConnectStep::Connect, vec![(endpoint.to_string(), error)]))?,
-        // A kind of endpoint that this system does not have.
-        _ => {
-            let error = io::ErrorKind::Unsupported.into();
-            return Err(failed(ConnectStep::Connect, vec![(endpoint.to_string(), error)]).into());
-        }
     };
-    let report = report(&SockRef::from(&socket), policy);
-    Ok((socket, report))
+    let text = |address: &SockAddr| {
+        address.as_socket().map_or_else(|| endpoint.to_string(), |address| address.to_string())
+    };
+    first_that_answers(&addresses, policy, deadline, text)
+        .map_err(|attempts| failed(ConnectStep::Connect, attempts).into())
 }
 
 fn first_that_answers(
-    addresses: &[SocketAddr],
+    addresses: &[SockAddr],
     policy: &LinkPolicy,
     deadline: Instant,
-) -> Result<Socket, Vec<(String, io::Error)>> {
+    text: impl Fn(&SockAddr) -> String,
+) -> Result<(Socket, LinkReport), Vec<(String, io::Error)>> {
     let mut attempts = Vec::new();
     for (untried, address) in (1..=addresses.len() as u32).rev().zip(addresses) {
         let now = Instant::now();
         let share = deadline.saturating_duration_since(now) / untried;
-        match connect_tcp(*address, policy, now + share) {
-            Ok(socket) => return Ok(socket),
-            Err(error) => attempts.push((address.to_string(), error)),
+        match connect_to(address, policy, now + share) {
+            Ok(connected) => return Ok(connected),
+            Err(error) => attempts.push((text(address), error)),
         }
     }
     Err(attempts)
 }
 
-fn connect_tcp(address: SocketAddr, policy: &LinkPolicy, deadline: Instant) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // Before connecting: the size of the receive buffer is part of what the handshake tells the peer.
-    apply(&SockRef::from(&socket), policy);
-    // `connect_timeout` cuts off fractions of a millisecond and would give up before the deadline.
-    let left = time_left(deadline)? + Duration::from_millis(1);
-    socket.connect_timeout(&address.into(), left)?;
-    if is_connected_to_itself(&socket)? {
-        return Err(io::ErrorKind::ConnectionRefused.into());
-    }
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// A local port from the ephemeral range on which nobody listens may be given to the very socket that connects to it,
-/// which then meets itself (simultaneous open, RFC 9293 section 3.5).
-pub(super) fn is_connected_to_itself(socket: &Socket) -> io::Result<bool> {
-    Ok(socket.local_addr()?.as_socket() == socket.peer_addr()?.as_socket())
-}
-
-/// While the backlog of the listener is full, a non-blocking connect says so at once and no event announces a free
-/// place, so it is tried again until the deadline.
-#[cfg(unix)]
-fn connect_unix(path: &Path, policy: &LinkPolicy, deadline: Instant) -> io::Result<Socket> {
-    const LONGEST_PAUSE: Duration = Duration::from_millis(50);
-    let address = SockAddr::unix(path)?;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    apply(&SockRef::from(&socket), policy);
-    socket.set_nonblocking(true)?;
-    let mut pause = Duration::from_millis(1);
+/// While the backlog of a domain socket is full, the system says so at once and no event announces a free place, so it is
+/// tried again until the deadline.
+fn connect_to(
+    address: &SockAddr,
+    policy: &LinkPolicy,
+    deadline: Instant,
+) -> io::Result<(Socket, LinkReport)> {
+    let mut pause = FIRST_PAUSE;
     loop {
         let left = time_left(deadline)?;
-        match socket.connect(&address) {
-            Ok(()) => return Ok(socket),
+        match begin_connect(address, policy) {
+            Ok(socket) => return finish(socket, policy, deadline),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(pause.min(left)),
             Err(error) => return Err(error),
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+fn finish(socket: Socket, policy: &LinkPolicy, deadline: Instant) -> io::Result<(Socket, LinkReport)> {
+    loop {
+        if let Some(report) = finish_connect(&socket, policy)? {
+            return Ok((socket, report));
+        }
+        time_left(deadline)?;
+        wait(&socket, Ready { readable: false, writable: true }, Some(deadline))?;
     }
 }
 
@@ -121,7 +109,9 @@ fn time_left(deadline: Instant) -> io::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, TcpListener};
+    use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+
+    use socket2::{Domain, Type};
 
     use super::*;
 
@@ -134,6 +124,15 @@ mod tests {
 
     fn connect_within(endpoint: &Endpoint, time: Duration) -> io::Result<(Socket, LinkReport)> {
         connect(endpoint, &LinkPolicy::DEFAULT, Instant::now() + time)
+    }
+
+    fn first_of(
+        addresses: &[SocketAddr],
+        time: Duration,
+    ) -> Result<(Socket, LinkReport), Vec<(String, io::Error)>> {
+        let addresses: Vec<_> = addresses.iter().map(|address| SockAddr::from(*address)).collect();
+        let text = |address: &SockAddr| format!("{address:?}");
+        first_that_answers(&addresses, &LinkPolicy::DEFAULT, Instant::now() + time, text)
     }
 
     /// A port that is taken, so nobody else can start to listen there, and on which nobody listens.
@@ -236,9 +235,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let answering = listener.local_addr().expect("bound");
 
-        let socket =
-            first_that_answers(&[refusing, answering], &LinkPolicy::DEFAULT, Instant::now() + GENEROUS)
-                .expect("the second address answers");
+        let (socket, _) = first_of(&[refusing, answering], GENEROUS).expect("the second address answers");
 
         assert_eq!(socket.peer_addr().ok().and_then(|a| a.as_socket()), Some(answering));
     }
@@ -249,21 +246,11 @@ mod tests {
         let (_held, swallowing) = swallowing_listener();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let answering = listener.local_addr().expect("bound");
-        let deadline = Instant::now() + Duration::from_secs(2);
+        let time = Duration::from_secs(2);
 
-        let socket = first_that_answers(&[swallowing, answering], &LinkPolicy::DEFAULT, deadline)
-            .expect("the second address answers");
+        let (socket, _) = first_of(&[swallowing, answering], time).expect("the second address answers");
 
         assert_eq!(socket.peer_addr().ok().and_then(|a| a.as_socket()), Some(answering));
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_socket_that_met_itself_is_recognized() {
-        let (socket, address) = closed_port();
-        socket.connect(&address.into()).expect("a simultaneous open with itself");
-
-        assert!(is_connected_to_itself(&socket).expect("connected"));
     }
 
     #[cfg(unix)]

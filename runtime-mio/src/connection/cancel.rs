@@ -4,7 +4,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Instant;
 
-use hyperwire_blocking::carrier;
+use hyperwire_carrier::CancelOutcome;
 use hyperwire_core::session::{CancelDelivery, RequestId};
 use hyperwire_core::wire::CancelKey;
 use mio::Registry;
@@ -18,7 +18,7 @@ use crate::transport::Transport;
 pub(super) struct Delivery {
     /// `None` once it is connected.
     dial: Option<Box<Dial>>,
-    request: carrier::Delivery<Transport>,
+    request: hyperwire_carrier::Delivery<Transport>,
 }
 
 impl Connection {
@@ -67,7 +67,7 @@ impl Delivery {
         self.dial.as_ref().map_or_else(|| self.request.deadline(), |dial| dial.deadline())
     }
 
-    fn poll(&mut self, registry: &Registry) -> Poll<carrier::CancelOutcome> {
+    fn poll(&mut self, registry: &Registry) -> Poll<CancelOutcome> {
         if let Some(dial) = &mut self.dial {
             match dial.advance(Instant::now(), registry) {
                 Ok(Some((transport, _))) => self.request.connected(transport),

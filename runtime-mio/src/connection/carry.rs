@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use hyperwire_blocking::Error;
-use hyperwire_blocking::carrier::Ready;
+use hyperwire_carrier::{Error, Ready};
 
 use super::{Connection, Link};
 

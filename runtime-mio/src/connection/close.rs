@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyperwire_blocking::Error;
+use hyperwire_carrier::Error;
 use hyperwire_core::session::{Event as SessionEvent, RequestId, RequestOptions, SqlState, StatementError};
 use hyperwire_core::wire::TransactionStatus;
 

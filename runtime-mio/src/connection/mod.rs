@@ -8,9 +8,8 @@ mod request;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use hyperwire_blocking::carrier::{Conduit, Ready};
-use hyperwire_blocking::socket::LinkReport;
-use hyperwire_blocking::{Config, Error, FOR_EVER};
+use hyperwire_carrier::socket::LinkReport;
+use hyperwire_carrier::{Conduit, Config, Error, FOR_EVER, Ready};
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{Event as SessionEvent, RequestId, Settings};
 use hyperwire_core::time::Instant as SessionTime;

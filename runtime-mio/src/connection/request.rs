@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyperwire_blocking::Error;
+use hyperwire_carrier::Error;
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{Fault, Misuse, RequestId, RequestOptions};
 

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use hyperwire_blocking::daemon::ground::{NoAnswer, owner_of_peer};
-use hyperwire_blocking::socket::{begin_connect, finish_connect};
+use hyperwire_carrier::socket::{begin_connect, finish_connect};
 use hyperwire_core::control::{Command, LineDecoder, Owner, PROBE_CONNECT, PROBE_REPLY, Reply, SCAN_WITHIN};
 use hyperwire_core::liveness::link::LinkPolicy;
 use mio::event::Source;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hyperwire_blocking::Error;
+use hyperwire_carrier::Error;
 
 /// Why [`Pool::get`](super::Pool::get) gave no client. What a statement fails with is [`Error`].
 #[derive(Debug, thiserror::Error)]

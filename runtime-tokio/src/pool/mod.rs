@@ -19,8 +19,8 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use hyperwire_blocking::carrier::Transport as _;
-use hyperwire_blocking::{Config, Error, FOR_EVER};
+use hyperwire_carrier::Transport as _;
+use hyperwire_carrier::{Config, Error, FOR_EVER};
 use hyperwire_core::pool::{Idle, Reuse, ReusePolicy};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;

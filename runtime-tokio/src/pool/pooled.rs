@@ -25,7 +25,7 @@ impl Pooled {
     ///
     /// # Errors
     /// As for [`Client::close`].
-    pub async fn close(mut self) -> Result<(), hyperwire_blocking::Error> {
+    pub async fn close(mut self) -> Result<(), hyperwire_carrier::Error> {
         match self.client.take() {
             Some(client) => client.close().await,
             None => Ok(()),

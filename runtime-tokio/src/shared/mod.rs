@@ -30,9 +30,9 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyperwire_blocking::carrier::Transport as _;
 use hyperwire_blocking::shared::ground::{Retry, create_database};
-use hyperwire_blocking::{Config, Error};
+use hyperwire_carrier::Transport as _;
+use hyperwire_carrier::{Config, Error};
 use hyperwire_core::control::Record;
 use hyperwire_core::election;
 use hyperwire_core::hyperd::{Endpoint, EndpointError};

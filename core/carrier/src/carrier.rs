@@ -1,42 +1,4 @@
-//! What every runtime does but wait: for those who write one.
-//!
-//! A [`Carrier`] is a session with its buffers and its transport. Its `poll_` methods go as far as that takes no
-//! waiting. When they are [`Pending`](Poll::Pending), a runtime delivers a cancel if one is due
-//! ([`Carrier::take_cancel`]; [`Delivery`] does all of it but connect and wait), waits for the [`Cancels`] of others if it
-//! has to ([`Carrier::awaited_cancels`]), waits for [`Carrier::wants`], tells [`Carrier::carry`] what came of it, and polls again.
-//! Nothing is lost if it does not: everything that is under way is kept here, not in whoever polls.
-//!
-//! A runtime that hands out events instead of answers takes the half below, a [`Conduit`]: session, buffers, transport,
-//! TLS, and what the end of either means.
-//!
-//! ```no_run
-//! # use std::task::{Poll, ready};
-//! # use hyperwire_blocking::{Error, carrier::{Carrier, Ready, Transport}};
-//! fn until<T: Transport, R>(
-//!     carrier: &mut Carrier<T>,
-//!     mut step: impl FnMut(&mut Carrier<T>) -> Poll<Result<R, Error>>,
-//! ) -> Result<R, Error> {
-//!     loop {
-//!         if let Poll::Ready(outcome) = step(carrier) {
-//!             return outcome;
-//!         }
-//!         carrier.carry(Ready { readable: true, writable: true })?; // A runtime would wait before.
-//!     }
-//! }
-//! # fn ready<T: Transport>(carrier: &mut Carrier<T>) -> Result<(), Error> {
-//! until(carrier, Carrier::poll_ready)
-//! # }
-//! ```
-
-mod answer;
-mod cancels;
-mod channel;
-mod conduit;
-mod delivery;
-mod notices;
-mod request;
-mod socket;
-mod transaction;
+//! A session whose answers are waited for.
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -45,37 +7,32 @@ use std::time::{Duration, Instant as Clock};
 use hyperwire_core::session::{CancelDelivery, Event, RequestId, ServerError, Session};
 use hyperwire_core::wire::CancelKey;
 
-pub use answer::{Answer, affected};
-pub use cancels::Cancels;
-pub use channel::{Ready, Transport};
-pub use conduit::Conduit;
-pub use delivery::{CancelOutcome, CancelTarget, Delivery};
-pub use socket::Wants;
-
-use cancels::Standing;
-use notices::Notices;
-
-use crate::bound::FOR_EVER;
+use crate::answer::Answer;
+use crate::cancels::{Cancels, Standing};
+use crate::channel::Transport;
+use crate::conduit::Conduit;
 use crate::config::Config;
+use crate::delivery::CancelTarget;
 use crate::error::Error;
+use crate::notices::Notices;
 use crate::socket::LinkReport;
 use crate::statement::Graveyard;
 
 /// A session and what carries it, for those who wait for answers.
 #[derive(Debug)]
 pub struct Carrier<T> {
-    conduit: Conduit<T>,
+    pub(crate) conduit: Conduit<T>,
     link: LinkReport,
     notices: Notices,
-    graveyard: Graveyard,
-    statement_timeout: Option<Duration>,
+    pub(crate) graveyard: Graveyard,
+    pub(crate) statement_timeout: Option<Duration>,
     /// The last request that somebody waited for.
-    open: Option<RequestId>,
+    pub(crate) open: Option<RequestId>,
     /// The owner of the transaction has gone: it is rolled back unless it is over.
-    orphaned: bool,
+    pub(crate) orphaned: bool,
     /// What ends such a transaction, until it is answered.
-    rollback: Option<Answer>,
-    cancel_due: Option<CancelKey>,
+    pub(crate) rollback: Option<Answer>,
+    pub(crate) cancel_due: Option<CancelKey>,
     /// What its handles do.
     cancels: Arc<Cancels>,
     /// A request has to wait for those.
@@ -86,7 +43,7 @@ impl<T: Transport> Carrier<T> {
     /// When a connection that is begun at `epoch` has to be ready.
     #[must_use]
     pub fn connect_deadline(config: &Config, epoch: Clock) -> Clock {
-        epoch + connect_bound(config)
+        epoch + config.connect_bound()
     }
 
     /// Starts a session on a transport that is connected since `epoch`, or a little later.
@@ -172,7 +129,7 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
-    fn is_clear_to_send(&self) -> bool {
+    pub(crate) fn is_clear_to_send(&self) -> bool {
         self.cancels.standing(T::now) == Standing::Clear
     }
 
@@ -191,7 +148,7 @@ impl<T: Transport> Carrier<T> {
 
     /// The next event that is for the caller, if it is here already; does what the events before it ask for.
     #[inline]
-    fn news(&mut self) -> Result<Option<Event>, Error> {
+    pub(crate) fn news(&mut self) -> Result<Option<Event>, Error> {
         loop {
             match self.conduit.poll()? {
                 Some(event @ Event::Row(_)) => return Ok(Some(event)),
@@ -209,7 +166,7 @@ impl<T: Transport> Carrier<T> {
 
     /// The next event of this request, if it is here already.
     #[inline]
-    fn news_of(&mut self, id: RequestId) -> Result<Option<Event>, Error> {
+    pub(crate) fn news_of(&mut self, id: RequestId) -> Result<Option<Event>, Error> {
         loop {
             match self.news()? {
                 Some(event) if event.request() != Some(id) => {}
@@ -232,7 +189,7 @@ impl<T: Transport> Carrier<T> {
     }
 
     /// Forgets a request; what is left of its answer is thrown away.
-    fn abandon(&mut self, id: RequestId) {
+    pub(crate) fn abandon(&mut self, id: RequestId) {
         self.open = self.open.filter(|open| *open != id);
         if self.conduit.session.fault().is_none() {
             self.conduit.advance_to(self.conduit.clock());
@@ -283,9 +240,4 @@ impl<T: Transport> Carrier<T> {
     pub fn is_rolling_back(&self) -> bool {
         self.rollback.is_some()
     }
-}
-
-/// How long connecting and the start-up may take.
-fn connect_bound(config: &Config) -> Duration {
-    config.connect_timeout.min(FOR_EVER)
 }

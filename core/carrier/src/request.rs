@@ -6,7 +6,9 @@ use std::time::Duration;
 use hyperwire_core::row::{Parameters, Type};
 use hyperwire_core::session::{RequestId, RequestOptions};
 
-use super::{Answer, Carrier, Transport};
+use crate::answer::Answer;
+use crate::carrier::Carrier;
+use crate::channel::Transport;
 use crate::error::Error;
 use crate::statement::{Graveyard, Statement};
 
@@ -98,7 +100,7 @@ impl<T: Transport> Carrier<T> {
         self.statement_timeout = timeout;
     }
 
-    pub(super) fn graveyard(&self) -> Graveyard {
+    pub(crate) fn graveyard(&self) -> Graveyard {
         self.graveyard.clone()
     }
 

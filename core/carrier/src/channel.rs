@@ -28,7 +28,7 @@ pub struct Ready {
 
 /// A transport, and what is around it.
 #[derive(Debug)]
-pub(super) struct Channel<T> {
+pub(crate) struct Channel<T> {
     /// `None` until it is connected and once it was closed.
     transport: Option<T>,
     #[cfg(feature = "tls")]
@@ -36,7 +36,7 @@ pub(super) struct Channel<T> {
 }
 
 impl<T: Transport> Channel<T> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             transport: None,
             #[cfg(feature = "tls")]
@@ -44,17 +44,17 @@ impl<T: Transport> Channel<T> {
         }
     }
 
-    pub(super) fn open(&mut self, transport: T) {
+    pub(crate) fn open(&mut self, transport: T) {
         self.transport = Some(transport);
     }
 
-    pub(super) fn transport(&mut self) -> io::Result<&mut T> {
+    pub(crate) fn transport(&mut self) -> io::Result<&mut T> {
         open(&mut self.transport)
     }
 
     /// Reads without waiting; `Ok(0)` is the end of the file.
     #[inline]
-    pub(super) fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         let transport = open(&mut self.transport)?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
@@ -64,7 +64,7 @@ impl<T: Transport> Channel<T> {
     }
 
     /// Writes without waiting.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let transport = open(&mut self.transport)?;
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
@@ -74,7 +74,7 @@ impl<T: Transport> Channel<T> {
     }
 
     /// Sends what TLS holds back.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.flush(open(&mut self.transport)?);
@@ -84,7 +84,7 @@ impl<T: Transport> Channel<T> {
 
     /// Whether TLS is on it.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
-    pub(super) fn is_encrypted(&self) -> bool {
+    pub(crate) fn is_encrypted(&self) -> bool {
         #[cfg(feature = "tls")]
         return self.tls.is_some();
         #[cfg(not(feature = "tls"))]
@@ -92,25 +92,25 @@ impl<T: Transport> Channel<T> {
     }
 
     /// Closes the connection: the server is to learn at once that nobody listens any more.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         self.transport = None;
     }
 
     #[cfg(feature = "tls")]
-    pub(super) fn start_tls(&mut self, config: &Config) -> io::Result<()> {
+    pub(crate) fn start_tls(&mut self, config: &Config) -> io::Result<()> {
         self.tls = Some(TlsStream::new(config)?);
         Ok(())
     }
 
     #[cfg(not(feature = "tls"))]
     #[expect(clippy::unused_self, reason = "the same signature with and without TLS")]
-    pub(super) fn start_tls(&mut self, _: &Config) -> io::Result<()> {
+    pub(crate) fn start_tls(&mut self, _: &Config) -> io::Result<()> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this build has no TLS; enable the feature `tls`"))
     }
 
     /// Goes on with the handshake as far as that takes no waiting. Whether it is over.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
-    pub(super) fn shake_hands(&mut self) -> io::Result<bool> {
+    pub(crate) fn shake_hands(&mut self) -> io::Result<bool> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.handshake(open(&mut self.transport)?);
@@ -120,7 +120,7 @@ impl<T: Transport> Channel<T> {
 
     /// What the handshake waits for, while there is one.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
-    pub(super) fn handshake(&self) -> Option<Ready> {
+    pub(crate) fn handshake(&self) -> Option<Ready> {
         #[cfg(feature = "tls")]
         if let Some(tls) = self.tls.as_ref().filter(|tls| tls.is_handshaking()) {
             return Some(tls.wants());
@@ -130,7 +130,7 @@ impl<T: Transport> Channel<T> {
 
     /// Whether something was decrypted that nobody has read, of which the transport knows nothing.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
-    pub(super) fn holds_plaintext(&mut self) -> bool {
+    pub(crate) fn holds_plaintext(&mut self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
             return tls.holds_plaintext();
@@ -140,7 +140,7 @@ impl<T: Transport> Channel<T> {
 
     /// Whether TLS has something to send.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
-    pub(super) fn holds_back(&self) -> bool {
+    pub(crate) fn holds_back(&self) -> bool {
         #[cfg(feature = "tls")]
         if let Some(tls) = &self.tls {
             return tls.wants().writable;

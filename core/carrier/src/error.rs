@@ -6,7 +6,7 @@ use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::row::{DecodeError, ParameterError};
 use hyperwire_core::session::{Blame, Fault, Misuse, ServerError, SqlState, StatementError};
 
-/// Why an operation of a [`Client`](crate::Client) failed.
+/// Why an operation of a client failed.
 ///
 /// What the system said is the [`source`](std::error::Error::source), and not in the text; [`with_causes`] gives both.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,8 @@ use std::task::{Poll, ready};
 use hyperwire_core::row::{Columns, Row};
 use hyperwire_core::session::{CommandTag, Event, RequestId, SqlState, StatementError};
 
-use super::{Carrier, Transport};
+use crate::carrier::Carrier;
+use crate::channel::Transport;
 use crate::error::Error;
 use crate::statement::Statement;
 
@@ -45,7 +46,7 @@ enum State {
 }
 
 impl Answer {
-    pub(super) fn new(id: RequestId) -> Self {
+    pub(crate) fn new(id: RequestId) -> Self {
         Self {
             id,
             columns: None,

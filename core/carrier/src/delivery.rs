@@ -10,8 +10,8 @@ use hyperwire_core::buffer::OutBuf;
 use hyperwire_core::session::{CANCEL_TIMEOUT, CancelDelivery};
 use hyperwire_core::wire::{CancelKey, InitialMessage};
 
-use super::cancels::{Cancels, UnderWay};
-use super::channel::{Channel, Ready, Transport};
+use crate::cancels::{Cancels, UnderWay};
+use crate::channel::{Channel, Ready, Transport};
 use crate::config::Config;
 use crate::socket::is_not_now;
 
@@ -69,7 +69,7 @@ enum Step {
 }
 
 impl CancelTarget {
-    pub(super) fn new(config: &Config, key: CancelKey, is_encrypted: bool, cancels: &Arc<Cancels>) -> Self {
+    pub(crate) fn new(config: &Config, key: CancelKey, is_encrypted: bool, cancels: &Arc<Cancels>) -> Self {
         Self { config: config.clone(), key, is_encrypted, cancels: Arc::clone(cancels) }
     }
 
@@ -95,7 +95,7 @@ impl CancelTarget {
 }
 
 impl<T: Transport> Delivery<T> {
-    pub(super) fn start(config: &Config, key: CancelKey, is_encrypted: bool) -> Self {
+    pub(crate) fn start(config: &Config, key: CancelKey, is_encrypted: bool) -> Self {
         Self {
             channel: Channel::new(),
             config: config.clone(),

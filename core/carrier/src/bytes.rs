@@ -5,9 +5,10 @@ use std::time::{Duration, Instant as Clock};
 
 use hyperwire_core::session::{Fault, LinkLoss, Timer};
 
-use super::channel::{Ready, Transport};
-use super::{Carrier, Conduit};
 use crate::bound::FOR_EVER;
+use crate::carrier::Carrier;
+use crate::channel::{Ready, Transport};
+use crate::conduit::Conduit;
 use crate::error::Error;
 use crate::socket::{is_not_now, loss};
 
@@ -124,7 +125,7 @@ impl<T: Transport> Conduit<T> {
         }
     }
 
-    pub(super) fn write(&mut self) -> Result<(), Error> {
+    pub(crate) fn write(&mut self) -> Result<(), Error> {
         while !self.out.is_empty() {
             match self.channel.write(self.out.unsent()) {
                 Ok(count) => self.out.sent(count),
@@ -165,13 +166,13 @@ impl<T: Transport> Conduit<T> {
         self.dead(fault)
     }
 
-    pub(super) fn tls_failed(&mut self, error: io::Error) -> Error {
+    pub(crate) fn tls_failed(&mut self, error: io::Error) -> Error {
         self.give_up(&error);
         Error::Tls(error)
     }
 
     /// Nothing more is to be heard here. A server that still works for this session is to learn that.
-    pub(super) fn dead(&mut self, fault: Fault) -> Error {
+    pub(crate) fn dead(&mut self, fault: Fault) -> Error {
         self.channel.close();
         if fault == Fault::Deadline(Timer::Startup) && self.is_handshaking() {
             return Error::Tls(io::Error::new(

@@ -11,14 +11,14 @@ const MOST_BYTES: usize = 16 << 20;
 
 /// The newest notices, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Notices {
+pub(crate) struct Notices {
     kept: VecDeque<ServerError>,
     bytes: usize,
 }
 
 impl Notices {
     /// Keeps it, and drops the oldest if there are too many.
-    pub(super) fn push(&mut self, notice: ServerError) {
+    pub(crate) fn push(&mut self, notice: ServerError) {
         self.bytes += length(&notice);
         self.kept.push_back(notice);
         while self.kept.len() > MOST || self.bytes > MOST_BYTES {
@@ -26,7 +26,7 @@ impl Notices {
         }
     }
 
-    pub(super) fn take(&mut self) -> Vec<ServerError> {
+    pub(crate) fn take(&mut self) -> Vec<ServerError> {
         self.bytes = 0;
         self.kept.drain(..).collect()
     }

@@ -5,12 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
-use rustix::io::Errno;
 use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::LinkReport;
 use super::configure::{apply, report};
-use super::connect::is_connected_to_itself;
 
 /// The addresses of an endpoint, in the order in which to try them, as far as nobody has to be asked for them: of a
 /// Unix domain socket, an IP address, and `localhost`, which is this machine by definition (RFC 6761 section 6.3).
@@ -80,8 +78,17 @@ pub fn finish_connect<'s>(
     }
 }
 
+/// A local port from the ephemeral range on which nobody listens may be given to the very socket that connects to it,
+/// which then meets itself (simultaneous open, RFC 9293 section 3.5).
+fn is_connected_to_itself(socket: &Socket) -> io::Result<bool> {
+    Ok(socket.local_addr()?.as_socket() == socket.peer_addr()?.as_socket())
+}
+
 fn is_under_way(error: &io::Error, address: &SockAddr) -> bool {
-    let in_progress = error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error());
+    #[cfg(unix)]
+    let in_progress = error.raw_os_error() == Some(libc::EINPROGRESS);
+    #[cfg(not(unix))]
+    let in_progress = false;
     // Windows says so of TCP.
     in_progress || (error.kind() == io::ErrorKind::WouldBlock && address.domain() != Domain::UNIX)
 }
@@ -156,6 +163,17 @@ mod tests {
 
         assert!(localhost.iter().all(|a| a.as_socket().is_some_and(|a| a.ip().is_loopback())));
         assert_eq!(elsewhere.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_socket_that_met_itself_is_recognized() {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
+        let address = socket.local_addr().expect("bound");
+        socket.connect(&address).expect("a simultaneous open with itself");
+
+        assert!(is_connected_to_itself(&socket).expect("connected"));
     }
 
     #[cfg(target_os = "linux")]

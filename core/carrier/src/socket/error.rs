@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use hyperwire_core::hyperd::Endpoint;
 
-/// Why there is no connection. [`connect`](super::connect) returns it inside of an [`io::Error`] of the same kind;
+/// Why there is no connection. Runtimes return it inside of an [`io::Error`] of the same kind;
 /// `error.get_ref()` and `downcast_ref` give it back.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection to {endpoint}: {step} failed after {elapsed:.1?}: {attempts}; {advice}",

@@ -9,11 +9,10 @@ use hyperwire_core::session::{Event, Fault, Session};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::CancelKey;
 
-use super::channel::{Channel, Transport};
-use super::connect_bound;
-use super::delivery::Delivery;
 use crate::bound::FOR_EVER;
+use crate::channel::{Channel, Transport};
 use crate::config::Config;
+use crate::delivery::Delivery;
 use crate::error::Error;
 
 /// A session, its buffers and its transport. A [`Carrier`](super::Carrier) is one with answers that are waited for; a
@@ -24,18 +23,18 @@ use crate::error::Error;
 /// error the transport is closed, and every later call says the same.
 #[derive(Debug)]
 pub struct Conduit<T> {
-    pub(super) session: Session,
-    pub(super) input: InBuf,
-    pub(super) out: OutBuf,
-    pub(super) channel: Channel<T>,
-    pub(super) config: Config,
-    pub(super) epoch: Clock,
+    pub(crate) session: Session,
+    pub(crate) input: InBuf,
+    pub(crate) out: OutBuf,
+    pub(crate) channel: Channel<T>,
+    pub(crate) config: Config,
+    pub(crate) epoch: Clock,
     /// The time as of the last wait. Reading the clock for every row would cost more than the row.
-    pub(super) now: Instant,
+    pub(crate) now: Instant,
     /// When to stop waiting for the server's end of a connection that was said goodbye to.
-    pub(super) closing: Option<Clock>,
+    pub(crate) closing: Option<Clock>,
     /// What the system said when the connection was lost.
-    pub(super) lost: Option<io::Error>,
+    pub(crate) lost: Option<io::Error>,
 }
 
 impl<T: Transport> Conduit<T> {
@@ -46,7 +45,7 @@ impl<T: Transport> Conduit<T> {
     /// A configuration that cannot be sent; no random bytes.
     pub fn start(mut config: Config, epoch: Clock) -> Result<Self, Error> {
         let passed = T::now().saturating_duration_since(epoch);
-        let left = connect_bound(&config).saturating_sub(passed);
+        let left = config.connect_bound().saturating_sub(passed);
         config.session.startup_timeout = config.session.startup_timeout.min(left);
         let (now, mut out) = (Instant::EPOCH + passed, OutBuf::new());
         let session = Session::start(config.session.clone(), nonce()?, now, &mut out)?;

@@ -7,7 +7,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use crate::carrier::{Ready, Transport};
+use crate::channel::{Ready, Transport};
 use crate::config::Config;
 use crate::socket::is_not_now;
 

@@ -14,7 +14,7 @@ pub fn send<'s>(socket: impl Into<SockRef<'s>>, bytes: &[u8]) -> io::Result<usiz
     let socket = socket.into();
     // Apple's systems have an option of the socket instead, SO_NOSIGPIPE, which std, socket2, mio and tokio all set.
     #[cfg(not(any(target_vendor = "apple", windows)))]
-    return Ok(rustix::net::send(&*socket, bytes, rustix::net::SendFlags::NOSIGNAL)?);
+    return socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
     #[cfg(any(target_vendor = "apple", windows))]
     socket.send(bytes)
 }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use hyperwire_core::session::{Fault, RequestOptions};
 use hyperwire_core::wire::TransactionStatus;
 
-use super::{Answer, Carrier, Transport};
+use crate::answer::Answer;
+use crate::carrier::Carrier;
+use crate::channel::Transport;
 use crate::error::{Error, with_causes};
 
 /// How long a transaction whose owner has gone may take to roll back.
@@ -50,7 +52,7 @@ impl<T: Transport> Carrier<T> {
         }
     }
 
-    pub(super) fn start_rollback(&mut self) -> Result<(), Error> {
+    pub(crate) fn start_rollback(&mut self) -> Result<(), Error> {
         if self.is_in_transaction() {
             let options = RequestOptions::default().deadline(Some(self.conduit.clock() + ROLLBACK_TIMEOUT));
             let id = self.conduit.session.query("ROLLBACK", options, &mut self.conduit.out)?;
@@ -59,7 +61,7 @@ impl<T: Transport> Carrier<T> {
         Ok(())
     }
 
-    pub(super) fn poll_rollback(&mut self) -> Poll<Result<(), Error>> {
+    pub(crate) fn poll_rollback(&mut self) -> Poll<Result<(), Error>> {
         let Some(mut rollback) = self.rollback.take() else { return Poll::Ready(Ok(())) };
         // An answer that is here already counts, whatever time it is by now.
         self.try_read()?;

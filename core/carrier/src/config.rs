@@ -6,7 +6,9 @@ use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
 use hyperwire_core::session;
 
-/// Everything that [`Client::connect`](crate::Client::connect) needs.
+use crate::bound::FOR_EVER;
+
+/// Everything that a runtime needs to know to connect.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
@@ -49,5 +51,10 @@ impl Config {
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.session.password = Some(session::Password::new(password));
         self
+    }
+
+    /// How long connecting and the start-up may take.
+    pub(crate) fn connect_bound(&self) -> Duration {
+        self.connect_timeout.min(FOR_EVER)
     }
 }

@@ -1,6 +1,6 @@
 //! CancelRequests that are sent from outside of a session, which has to know of them.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant as Clock};
 
@@ -14,7 +14,6 @@ const FORGOTTEN: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub struct Cancels {
     state: Mutex<State>,
-    settled: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -29,21 +28,21 @@ struct State {
 
 /// How a session's key stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     Clear,
     UnderWay,
     Burnt,
 }
 
 impl Cancels {
-    pub(super) fn begin(self: &Arc<Self>, until: Clock) -> UnderWay {
+    pub(crate) fn begin(self: &Arc<Self>, until: Clock) -> UnderWay {
         let mut state = self.state();
         state.under_way += 1;
         state.until = state.until.max(Some(until + FORGOTTEN));
         UnderWay(Arc::clone(self))
     }
 
-    pub(super) fn standing(&self, now: impl FnOnce() -> Clock) -> Standing {
+    pub(crate) fn standing(&self, now: impl FnOnce() -> Clock) -> Standing {
         let mut state = self.state();
         if state.under_way > 0 && state.until.is_some_and(|until| until <= now()) {
             state.is_burnt = true;
@@ -61,17 +60,7 @@ impl Cancels {
         self.state().until
     }
 
-    /// Waits on this thread until none is under way.
-    pub fn wait(&self) {
-        let mut state = self.state();
-        while state.under_way > 0 && !state.is_burnt {
-            let left = state.until.map(|until| until.saturating_duration_since(Clock::now()));
-            let Some(left) = left.filter(|left| !left.is_zero()) else { return };
-            state = self.settled.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// Ready when none is under way; else the task is woken then.
+    /// Ready when none is under way; else whoever asked last is woken then.
     pub fn poll_settled(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.under_way == 0 || state.is_burnt {
@@ -88,16 +77,15 @@ impl Cancels {
 
 /// A CancelRequest that is on its way.
 #[derive(Debug)]
-pub(super) struct UnderWay(Arc<Cancels>);
+pub(crate) struct UnderWay(Arc<Cancels>);
 
 impl UnderWay {
-    pub(super) fn end(self, delivery: CancelDelivery) {
+    pub(crate) fn end(self, delivery: CancelDelivery) {
         let mut state = self.0.state();
         state.under_way -= 1;
         state.is_burnt |= delivery == CancelDelivery::Unknown;
         let waiting = state.waiting.take();
         drop(state);
-        self.0.settled.notify_all();
         if let Some(waker) = waiting {
             waker.wake();
         }
