@@ -4,29 +4,14 @@
 //! says what became of the request, nothing else is sent here: a late CancelRequest would hit the next statement. If the
 //! driver cannot say, the key is burnt: the session finishes what runs and then ends.
 
-use super::request::Active;
-use super::response::Streaming;
-use super::{Event, Fault, Phase, RequestId, ServerError, Session, SqlState, StatementError, Timer};
+use super::active::{CancelReason, has_run_out};
+use super::{Event, Fault, Phase, RequestId, Session, StatementError, Timer};
 use crate::buffer::OutBuf;
 use crate::time::{Duration, Instant};
 
 /// How long a driver tries to deliver a CancelRequest before it gives up: to connect, to send 16 bytes and to see the
 /// server close. That takes 1 ms, and longer only when the server is out of reach or hung.
 pub const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How much later than announced a driver may come for its time to count. One that comes later did not listen
-/// meanwhile, and the server may have answered long ago.
-const PUNCTUAL: Duration = Duration::from_millis(250);
-
-/// How long the server still has when a driver that came late has begun to listen again.
-const SECOND_LOOK: Duration = Duration::from_millis(250);
-
-/// Rows that are handed out between two looks at the clock, at most, while there is a deadline. A look costs about as
-/// much as two rows.
-const ROWS_A_LOOK: u32 = 32;
-
-/// A reader that takes longer than this for the rows between two looks gets the next ones one by one.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// What became of a CancelRequest, as far as whoever sent it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,17 +24,6 @@ pub enum CancelDelivery {
     /// It may have left, and the server was not seen to close. It may arrive at any time and cancel whatever statement
     /// runs then.
     Unknown,
-}
-
-/// Who wants a statement to end. Of several, the last in this list counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum CancelReason {
-    /// The caller, who waits for what the server says to it.
-    Caller,
-    /// The deadline that the caller gave.
-    Deadline,
-    /// Nobody waits for the result any more.
-    Abandoned,
 }
 
 impl Session {
@@ -73,8 +47,7 @@ impl Session {
         }
         let patience = now + self.config.abandon_patience;
         if let Some(active) = self.active.as_mut().filter(|active| active.id == id) {
-            active.discard = true;
-            active.patience = Some(patience);
+            active.abandon(patience);
             // Not copying, nothing to end.
             let _ = self.copy_fail("the copy was dropped before it was done", out);
         }
@@ -114,16 +87,13 @@ impl Session {
             self.die(Fault::Deadline(Timer::Startup));
         }
         self.expire_waiting(now);
-        let passed = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let Some(active) = &mut self.active else { return };
-        if active.grace.as_mut().is_some_and(|grace| has_run_out(grace, now)) {
-            self.die(Fault::Deadline(Timer::CancelGrace));
-        } else if active.bare_sync && has_run_out(&mut active.due, now) {
-            self.die(Fault::Deadline(Timer::Sync));
-        } else if active.is_due(now) && !active.bare_sync {
-            self.pass_deadline(now);
-        } else if passed(active.patience()) {
-            self.start_cancel(CancelReason::Abandoned, now);
+        match self.active.as_mut().and_then(|active| active.has_run_out(now)) {
+            Some(timer @ (Timer::CancelGrace | Timer::Sync)) => {
+                self.die(Fault::Deadline(timer));
+            }
+            Some(Timer::Statement) => self.pass_deadline(now),
+            Some(Timer::Abandon) => self.start_cancel(CancelReason::Abandoned, now),
+            Some(Timer::Startup | Timer::Queued) | None => {}
         }
     }
 
@@ -140,7 +110,7 @@ impl Session {
     /// What is told instead of rows that come behind the deadline, or are left then.
     pub(super) fn cut_off(&mut self) -> Option<Event> {
         let active = self.active.as_mut().filter(|active| active.is_cut_off())?;
-        active.discard = true;
+        active.discard();
         Some(Event::Failed { id: active.id, error: StatementError::DeadlineExceeded })
     }
 
@@ -149,25 +119,20 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn wants_time(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.ready == 0 && active.demand > 0)
+        self.active.as_ref().is_some_and(|active| active.demand.wants_time())
     }
 
     /// Cancels a dropped result that turns out to be large.
     pub(super) fn check_abandon_budget(&mut self, now: Instant) {
         let budget = self.config.abandon_budget;
-        if self.active.as_ref().is_some_and(|active| active.discarded > budget && active.cancel.is_none()) {
+        if self.active.as_ref().is_some_and(|active| active.discarded() > budget && !active.is_canceled()) {
             self.start_cancel(CancelReason::Abandoned, now);
         }
     }
 
     fn start_cancel(&mut self, reason: CancelReason, now: Instant) {
         let Some(active) = &mut self.active else { return };
-        let first = active.cancel.is_none();
-        active.cancel = active.cancel.max(Some(reason));
-        if reason != CancelReason::Caller {
-            active.due = Instant::NEVER;
-            active.grace.get_or_insert(now + self.config.cancel_grace);
-        }
+        let first = active.cancel(reason, now + self.config.cancel_grace);
         if let (true, Some(key)) = (first, self.key) {
             self.cancel_on_its_way = true;
             self.events.push_back(Event::SendCancel(key));
@@ -176,67 +141,7 @@ impl Session {
 
     /// The nearest deadline of the request on the wire.
     pub(super) fn active_deadline(&self) -> Option<(Instant, Timer)> {
-        let active = self.active.as_ref()?;
-        let timers = [
-            (active.grace, Timer::CancelGrace),
-            (Some(active.due).filter(|due| *due < Instant::NEVER), Timer::Statement),
-            (active.patience(), Timer::Abandon),
-        ];
-        timers.into_iter().filter_map(|(at, timer)| Some((at?, timer))).min_by_key(|(at, _)| *at)
-    }
-}
-
-impl Active {
-    /// Whether nobody looks at its events any more.
-    pub(super) fn abandoned(&self) -> bool {
-        self.patience.is_some()
-    }
-
-    /// What a server error means for this request's caller.
-    pub(super) fn failure(&self, error: ServerError) -> Event {
-        let canceled = error.code() == SqlState::QUERY_CANCELED;
-        let error = match self.cancel {
-            Some(CancelReason::Deadline) if canceled => StatementError::DeadlineExceeded,
-            _ => StatementError::Server(error.into()),
-        };
-        Event::Failed { id: self.id, error }
-    }
-
-    /// Whether the caller's deadline has passed, and nothing was done about it.
-    #[inline]
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.due <= now
-    }
-
-    /// Whether rows stream whose deadline was acted upon.
-    fn is_cut_off(&self) -> bool {
-        let streams = matches!(self.streaming, Streaming::Rows | Streaming::CopyOut);
-        streams && !self.discard && self.cancel == Some(CancelReason::Deadline)
-    }
-
-    /// Says that so many more rows are wanted.
-    #[inline]
-    pub(super) fn want(&mut self, rows: u64) {
-        let which = if self.due == Instant::NEVER { &mut self.ready } else { &mut self.demand };
-        *which = which.saturating_add(rows);
-    }
-
-    /// Counts a row, or COPY data, as handed out. Behind the last that needed no look at the clock this is one: it lets
-    /// out as many as the reader is likely to take before the next look is due.
-    pub(super) fn hand_out(&mut self, now: Instant) {
-        if self.ready == 0 {
-            let brisk = now.saturating_since(self.looked) < LOOK_EVERY;
-            self.rows_a_look = if brisk { (self.rows_a_look * 2).clamp(1, ROWS_A_LOOK) } else { 1 };
-            self.looked = now;
-            self.ready = self.demand.min(self.rows_a_look.into());
-            self.demand -= self.ready;
-        }
-        self.ready = self.ready.saturating_sub(1);
-    }
-
-    /// When a dropped result is canceled, until it was.
-    fn patience(&self) -> Option<Instant> {
-        self.patience.filter(|_| self.cancel.is_none() || self.grace.is_none())
+        self.active.as_ref()?.deadline()
     }
 }
 
@@ -258,12 +163,4 @@ impl Event {
             Self::StartTls | Self::SendCancel(_) | Self::Ready | Self::Notice(_) | Self::Pulse => None,
         }
     }
-}
-
-/// Whether this bound has passed, as far as its driver is a witness: one that comes late gets time for a second look.
-fn has_run_out(bound: &mut Instant, now: Instant) -> bool {
-    if now.saturating_since(*bound) > PUNCTUAL {
-        *bound = now + SECOND_LOOK;
-    }
-    *bound <= now
 }

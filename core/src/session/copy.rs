@@ -1,7 +1,5 @@
 //! COPY: data in, data out.
 
-use super::request::Active;
-use super::response::{Step, Streaming};
 use super::{Misuse, Session};
 use crate::buffer::{InBuf, OutBuf};
 use crate::wire::FrontendMessage;
@@ -52,38 +50,15 @@ impl Session {
     fn end_copy(&mut self, message: FrontendMessage<'_>, out: &mut OutBuf) -> Result<(), Misuse> {
         self.check_copying()?;
         if let Some(active) = &mut self.active {
-            active.end_copy(message, out);
+            active.end_copy(message, out.queue());
         }
         Ok(())
     }
 
     fn check_copying(&self) -> Result<(), Misuse> {
         match &self.active {
-            Some(active) if active.streaming == Streaming::CopyIn && !active.copy_ended => Ok(()),
+            Some(active) if active.wants_data() => Ok(()),
             _ => Err(Misuse::NotCopying),
-        }
-    }
-}
-
-impl Active {
-    /// Appends the message that ends the data.
-    pub(super) fn end_copy(&mut self, message: FrontendMessage<'_>, out: &mut OutBuf) {
-        message.encode(out.queue());
-        self.copy_ended = true;
-        self.renew_sync(out);
-    }
-
-    /// The server ended the COPY by an error before its caller did.
-    pub(super) fn copy_broke_off(&mut self, out: &mut OutBuf) {
-        if self.streaming == Streaming::CopyIn && !self.copy_ended {
-            self.renew_sync(out);
-        }
-    }
-
-    /// After an extended statement the Sync that was sent with it is lost: Hyper swallows it while it waits for data.
-    fn renew_sync(&self, out: &mut OutBuf) {
-        if self.steps.first() == Some(&Step::Result) {
-            FrontendMessage::Sync.encode(out.queue());
         }
     }
 }

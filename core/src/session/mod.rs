@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod active;
 mod cancel;
 mod config;
 mod copy;
@@ -74,7 +75,8 @@ use crate::wire::{
     BackendMessage, CancelKey, Format, Frame, FrontendMessage, LimitKind, Limits, Report, Split,
     TransactionStatus, Violation,
 };
-use request::{Active, Line};
+use active::Active;
+use request::Line;
 use response::Outcome;
 use startup::Login;
 
@@ -241,7 +243,7 @@ impl Session {
         if !self.skip_beyond(input) {
             return Ok(None);
         }
-        let is_paused = self.active.as_ref().is_some_and(Active::paused);
+        let is_paused = self.active.as_ref().is_some_and(Active::is_paused);
         self.row_at_hand = is_paused && matches!(input.unread().first(), Some(b'D' | b'd'));
         if self.row_at_hand {
             return Ok(None);
@@ -341,10 +343,10 @@ impl Session {
     /// Says that the connection is gone. If the server closed it behind an ErrorResponse, instead of ReadyForQuery,
     /// that error is the reason.
     pub fn handle_link_loss(&mut self, loss: LinkLoss) -> Fault {
-        let active = self.active.as_mut();
+        let active = self.active.take();
         // A Sync runs nothing.
-        let request_open = active.as_ref().is_some_and(|active| !active.bare_sync);
-        let refusal = active.and_then(|active| active.refusal.take());
+        let request_open = active.as_ref().is_some_and(|active| !active.is_bare_sync());
+        let refusal = active.and_then(Active::refusal);
         self.die(match (loss, refusal) {
             (LinkLoss::Eof | LinkLoss::Reset, Some(error)) => Fault::Refused(error),
             _ if matches!(self.phase, Phase::Closing) => Fault::Closed,

@@ -1,12 +1,10 @@
 //! Requests: what callers ask for, how it is put on the wire, what answer each expects.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::cancel::CancelReason;
-use super::response::{Step, Streaming};
-use super::{Event, Fault, Misuse, Phase, Prepared, RequestId, ServerError, Session, StatementError};
+use super::active::{Active, Kind};
+use super::{Event, Fault, Misuse, Phase, Prepared, RequestId, Session, StatementError};
 use crate::buffer::OutBuf;
 use crate::row::{Columns, Parameters, Type};
 use crate::time::Instant;
@@ -41,48 +39,6 @@ impl RequestOptions {
     }
 }
 
-/// The request on the wire.
-#[derive(Clone, Debug)]
-pub(super) struct Active {
-    pub(super) id: RequestId,
-    pub(super) options: RequestOptions,
-    /// It is a Sync alone, which runs nothing and cannot be canceled.
-    pub(super) bare_sync: bool,
-    /// What the server has to answer yet; the first is due.
-    pub(super) steps: &'static [Step],
-    pub(super) streaming: Streaming,
-    /// Something came for a simple Query already: ReadyForQuery may end it.
-    pub(super) answered: bool,
-    /// The columns of the running result, or those that a prepared statement was described with.
-    pub(super) columns: Option<Columns>,
-    pub(super) prepared: bool,
-    /// How its result travels, if not as the session's do.
-    pub(super) format: Option<Format>,
-    /// A statement that is being prepared.
-    pub(super) statement: Option<Prepared>,
-    /// What the server said when it failed the request.
-    pub(super) refusal: Option<Box<ServerError>>,
-    /// Rows that may be handed out before the next look at the clock. Without a deadline, all that the caller wants.
-    pub(super) ready: u64,
-    /// Rows that the caller wants besides.
-    pub(super) demand: u64,
-    /// When its rows end and it is canceled: its deadline, until that was acted upon.
-    pub(super) due: Instant,
-    /// When the clock was looked at for its rows, and for how many.
-    pub(super) looked: Instant,
-    pub(super) rows_a_look: u32,
-    /// The rest of the answer is thrown away: the caller has gone, or the statement failed on this side.
-    pub(super) discard: bool,
-    /// When a dropped result that still arrives is canceled.
-    pub(super) patience: Option<Instant>,
-    pub(super) discarded: u64,
-    /// CopyDone or CopyFail is out.
-    pub(super) copy_ended: bool,
-    pub(super) cancel: Option<CancelReason>,
-    /// When the session is given up because the cancel had no effect.
-    pub(super) grace: Option<Instant>,
-}
-
 /// A request that waits for the one on the wire to finish.
 ///
 /// Nothing is pipelined: Hyper gains 9 % from it on simple queries, while a statement sent behind one that turns out
@@ -106,7 +62,7 @@ impl Session {
         out: &mut OutBuf,
     ) -> Result<RequestId, Misuse> {
         check_text("the statement", sql)?;
-        self.submit(options, steps::QUERY, out, |out| FrontendMessage::Query(sql).encode(out))
+        self.submit(Kind::Query, options, out, |out| FrontendMessage::Query(sql).encode(out))
     }
 
     /// Runs a statement with parameters by the extended protocol, in one round trip. `format` is how its results
@@ -125,14 +81,12 @@ impl Session {
         check_text("the statement", sql)?;
         check_parameters(sql.len(), parameters)?;
         let code = format.map(|format| format.code().to_be_bytes());
-        let id = self.submit(options, steps::EXTENDED, out, |out| {
+        self.submit(Kind::Extended { format }, options, out, |out| {
             FrontendMessage::Parse { statement: "", query: sql, types: parameters.types() }.encode(out);
             put_bind("", parameters, code.as_slice(), out);
             FrontendMessage::Describe(Target::Portal("")).encode(out);
             put_execute(out);
-        })?;
-        self.request_mut(id, |request| request.format = format);
-        Ok(id)
+        })
     }
 
     /// Prepares a statement under a name that the session chooses. `types` gives each `$n` a type; Hyper refuses a
@@ -156,7 +110,8 @@ impl Session {
         }
         let types: Vec<_> = types.iter().map(|oid| declared(*oid).to_be_bytes()).collect();
         let name = alloc::format!("hyperwire_{}", self.next_id);
-        let id = self.submit(options, steps::PREPARE, out, |out| {
+        let statement = Prepared { name: name.as_str().into(), parameters: Vec::new(), columns: None };
+        self.submit(Kind::Prepare(statement), options, out, |out| {
             FrontendMessage::Parse {
                 statement: &name,
                 query: sql,
@@ -165,10 +120,7 @@ impl Session {
             .encode(out);
             FrontendMessage::Describe(Target::Statement(&name)).encode(out);
             FrontendMessage::Sync.encode(out);
-        })?;
-        let statement = Prepared { name: name.as_str().into(), parameters: Vec::new(), columns: None };
-        self.request_mut(id, |request| request.statement = Some(statement));
-        Ok(id)
+        })
     }
 
     /// Runs a prepared statement, in one round trip.
@@ -190,15 +142,10 @@ impl Session {
         check_types(&statement.parameters, parameters)?;
         let columns = statement.columns.clone();
         let formats: Vec<_> = columns.iter().flat_map(Columns::format_codes).collect();
-        let id = self.submit(options, steps::EXECUTE, out, |out| {
+        self.submit(Kind::Execute { columns }, options, out, |out| {
             put_bind(&statement.name, parameters, &formats, out);
             put_execute(out);
-        })?;
-        self.request_mut(id, |request| {
-            request.columns = columns;
-            request.prepared = true;
-        });
-        Ok(id)
+        })
     }
 
     /// Closes a prepared statement.
@@ -212,7 +159,7 @@ impl Session {
         out: &mut OutBuf,
     ) -> Result<RequestId, Misuse> {
         check_text("the statement's name", name)?;
-        self.submit(options, steps::CLOSE, out, |out| {
+        self.submit(Kind::Close, options, out, |out| {
             FrontendMessage::Close(Target::Statement(name)).encode(out);
             FrontendMessage::Sync.encode(out);
         })
@@ -221,13 +168,10 @@ impl Session {
     /// Puts the closing of a statement in line whose prepare was abandoned. Nobody looks at its answer either. It runs
     /// nothing that could be canceled; only the grace bounds it.
     pub(super) fn close_unclaimed(&mut self, name: &str, now: Instant) {
-        let mut active = Active::new(RequestId(self.next_id), RequestOptions::default(), steps::CLOSE);
-        self.next_id += 1;
-        active.discard = true;
         let patience = now + self.config.abandon_patience;
-        active.patience = Some(patience);
-        active.cancel = Some(CancelReason::Abandoned);
-        active.grace = Some(patience + self.config.cancel_grace);
+        let grace = patience + self.config.cancel_grace;
+        let active = Active::unread(RequestId(self.next_id), Kind::Close, patience, grace);
+        self.next_id += 1;
         let mut bytes = Vec::new();
         FrontendMessage::Close(Target::Statement(name)).encode(&mut bytes);
         FrontendMessage::Sync.encode(&mut bytes);
@@ -239,14 +183,14 @@ impl Session {
     /// # Errors
     /// A dead session.
     pub fn sync(&mut self, options: RequestOptions, out: &mut OutBuf) -> Result<RequestId, Misuse> {
-        self.submit(options, steps::SYNC, out, |out| FrontendMessage::Sync.encode(out))
+        self.submit(Kind::Sync, options, out, |out| FrontendMessage::Sync.encode(out))
     }
 
     /// Takes a request: straight to the wire when nothing else is there, in line otherwise.
     fn submit(
         &mut self,
+        kind: Kind,
         options: RequestOptions,
-        steps: &'static [Step],
         out: &mut OutBuf,
         encode: impl FnOnce(&mut Vec<u8>),
     ) -> Result<RequestId, Misuse> {
@@ -257,7 +201,7 @@ impl Session {
         }
         let id = RequestId(self.next_id);
         self.next_id += 1;
-        let active = Active::new(id, options, steps);
+        let active = Active::new(id, kind, options);
         if self.may_send() && self.waiting.is_empty() {
             encode(out.queue());
             self.active = Some(active);
@@ -294,7 +238,7 @@ impl Session {
 
     /// Fails requests whose deadline passed while they waited.
     pub(super) fn expire_waiting(&mut self, now: Instant) {
-        let expired = |waiting: &Waiting| waiting.active.options.deadline.is_some_and(|at| at <= now);
+        let expired = |waiting: &Waiting| waiting.active.is_due(now);
         for waiting in self.waiting.iter().filter(|waiting| expired(waiting)) {
             let id = waiting.active.id;
             self.events.push_back(Event::Failed { id, error: StatementError::DeadlineExceeded });
@@ -313,27 +257,14 @@ impl Session {
 }
 
 impl Waiting {
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.active.options.deadline
+    /// When its caller does not want it any more.
+    pub(super) fn due(&self) -> Instant {
+        self.active.due()
     }
 }
 
 /// How long the line is and what is in it.
 pub(super) type Line = VecDeque<Waiting>;
-
-/// The answers that each kind of request expects, in order.
-mod steps {
-    use super::Step;
-
-    pub(super) const QUERY: &[Step] = &[Step::Results];
-    pub(super) const EXTENDED: &[Step] =
-        &[Step::ParseComplete, Step::BindComplete, Step::PortalDescription, Step::Result, Step::Ready];
-    pub(super) const PREPARE: &[Step] =
-        &[Step::ParseComplete, Step::ParameterDescription, Step::StatementDescription, Step::Ready];
-    pub(super) const EXECUTE: &[Step] = &[Step::BindComplete, Step::Result, Step::Ready];
-    pub(super) const CLOSE: &[Step] = &[Step::CloseComplete, Step::Ready];
-    pub(super) const SYNC: &[Step] = &[Step::Ready];
-}
 
 /// The type to declare for a parameter: none for what Hyper would take for something else.
 fn declared(oid: u32) -> u32 {

@@ -3,8 +3,9 @@
 //! A request is a list of [`Step`]s, the answers that are due in order; rows and COPY data stream inside one of them.
 //! An ErrorResponse may come at any step and leaves only ReadyForQuery.
 
-use super::request::Active;
-use super::{Event, Fault, HEADER, RequestId, RequestOptions, ServerError, Session, StatementError};
+use super::active::{Active, Step, Streaming};
+use super::request::Waiting;
+use super::{Event, Fault, HEADER, ServerError, Session, StatementError};
 use crate::buffer::OutBuf;
 use crate::row::{Column, Columns, split_fields};
 use crate::time::Instant;
@@ -12,34 +13,6 @@ use crate::wire::{
     BackendMessage, ColumnDescription, Format, FrontendMessage, LimitKind, Limits, RowDescription,
     TransactionStatus, Violation,
 };
-
-/// An answer that is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    ParseComplete,
-    BindComplete,
-    /// `t`: what a statement's parameters are.
-    ParameterDescription,
-    /// `T` or `n`: what a prepared statement returns.
-    StatementDescription,
-    /// `T` or `n`: what a portal returns.
-    PortalDescription,
-    CloseComplete,
-    /// The result of one Execute.
-    Result,
-    /// Any number of results of a simple Query, up to ReadyForQuery.
-    Results,
-    Ready,
-}
-
-/// What streams right now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Streaming {
-    Nothing,
-    Rows,
-    CopyIn,
-    CopyOut,
-}
 
 /// What became of a message.
 pub(super) enum Outcome {
@@ -49,60 +22,6 @@ pub(super) enum Outcome {
     Held(Event),
     /// Nothing to tell.
     Silent,
-}
-
-impl Active {
-    pub(super) fn new(id: RequestId, options: RequestOptions, steps: &'static [Step]) -> Self {
-        Self {
-            id,
-            options,
-            bare_sync: steps == [Step::Ready],
-            steps,
-            streaming: Streaming::Nothing,
-            answered: false,
-            columns: None,
-            prepared: false,
-            format: None,
-            statement: None,
-            refusal: None,
-            ready: 0,
-            demand: 0,
-            due: options.deadline.unwrap_or(Instant::NEVER),
-            looked: Instant::EPOCH,
-            rows_a_look: 0,
-            discard: false,
-            patience: None,
-            discarded: 0,
-            copy_ended: false,
-            cancel: None,
-            grace: None,
-        }
-    }
-
-    /// The columns of the rows that stream to the caller.
-    fn flow(&self) -> Option<&Columns> {
-        self.columns.as_ref().filter(|_| self.streaming == Streaming::Rows && !self.discard)
-    }
-
-    /// Whether the next row has to wait for demand.
-    #[inline]
-    pub(super) fn paused(&self) -> bool {
-        self.ready == 0
-            && self.demand == 0
-            && matches!(self.streaming, Streaming::Rows | Streaming::CopyOut)
-            && !self.discard
-    }
-
-    fn next_step(&mut self) {
-        self.steps = self.steps.get(1..).unwrap_or_default();
-    }
-
-    fn failed(&mut self, error: ServerError) -> Event {
-        self.streaming = Streaming::Nothing;
-        self.steps = &[Step::Ready];
-        self.refusal = Some(error.clone().into());
-        self.failure(error)
-    }
 }
 
 impl Session {
@@ -118,36 +37,31 @@ impl Session {
         }
         let Some(active) = &mut self.active else { return on_idle_message(message) };
         let id = active.id;
-        let step = active.steps.first().copied().unwrap_or(Step::Ready);
-        let event = match (active.streaming, step, message) {
+        let step = active.step();
+        let event = match (&active.streaming, step, message) {
             (_, _, BackendMessage::ErrorResponse(report)) => {
-                active.copy_broke_off(out);
+                if active.wants_data() {
+                    active.renew_sync(out.queue());
+                }
                 active.failed(ServerError::new(report))
             }
-            (_, Step::Ready, BackendMessage::ReadyForQuery(status)) => return Ok(self.finish(status, out)),
-            (Streaming::Nothing, Step::Results, BackendMessage::ReadyForQuery(status)) if active.answered => {
+            (_, Step::Ready, BackendMessage::ReadyForQuery(status))
+            | (Streaming::Nothing, Step::MoreResults, BackendMessage::ReadyForQuery(status)) => {
                 return Ok(self.finish(status, out));
             }
 
             (Streaming::Nothing, Step::ParseComplete, BackendMessage::ParseComplete)
-            | (Streaming::Nothing, Step::CloseComplete, BackendMessage::CloseComplete) => {
+            | (Streaming::Nothing, Step::CloseComplete, BackendMessage::CloseComplete)
+            | (Streaming::Nothing, Step::PortalDescription, BackendMessage::NoData) => {
                 active.next_step();
                 return Ok(Outcome::Silent);
             }
-            (Streaming::Nothing, Step::BindComplete, BackendMessage::BindComplete) => {
-                active.next_step();
-                if let (true, Some(columns)) = (active.prepared, &active.columns) {
-                    active.streaming = Streaming::Rows;
-                    Event::Columns { id, columns: columns.clone() }
-                } else {
-                    return Ok(Outcome::Silent);
-                }
-            }
+            (Streaming::Nothing, Step::BindComplete, BackendMessage::BindComplete) => match active.bound() {
+                Some(event) => event,
+                None => return Ok(Outcome::Silent),
+            },
             (Streaming::Nothing, Step::ParameterDescription, BackendMessage::ParameterDescription(types)) => {
-                active.next_step();
-                if let Some(statement) = &mut active.statement {
-                    statement.parameters = types.oids().collect();
-                }
+                active.described(types.oids());
                 return Ok(Outcome::Silent);
             }
             (Streaming::Nothing, Step::StatementDescription, BackendMessage::RowDescription(description)) => {
@@ -157,62 +71,62 @@ impl Session {
             (Streaming::Nothing, Step::StatementDescription, BackendMessage::NoData) => {
                 return Ok(self.prepared(None, now));
             }
-            (Streaming::Nothing, Step::PortalDescription, BackendMessage::NoData) => {
-                active.next_step();
-                return Ok(Outcome::Silent);
+            (
+                Streaming::Nothing,
+                Step::PortalDescription | Step::FirstResult | Step::MoreResults,
+                BackendMessage::RowDescription(description),
+            ) => Event::Columns { id, columns: self.start_rows(&description)? },
+
+            (
+                Streaming::Nothing | Streaming::Rows(_) | Streaming::CopyIn { .. },
+                Step::Result | Step::FirstResult | Step::MoreResults,
+                BackendMessage::CommandComplete(tag),
+            ) => {
+                active.end_of_result();
+                Event::Complete { id, tag: super::CommandTag::new(tag) }
             }
             (
                 Streaming::Nothing,
-                Step::PortalDescription | Step::Results,
-                BackendMessage::RowDescription(description),
+                Step::Result | Step::FirstResult | Step::MoreResults,
+                BackendMessage::EmptyQueryResponse,
             ) => {
-                active.streaming = Streaming::Rows;
-                if step == Step::PortalDescription {
-                    active.next_step();
-                }
-                let columns = self.result_columns(&description)?;
-                Event::Columns { id, columns }
-            }
-
-            (
-                Streaming::Nothing | Streaming::Rows | Streaming::CopyIn,
-                Step::Result | Step::Results,
-                BackendMessage::CommandComplete(tag),
-            ) => {
-                active.end_of_result(step);
-                Event::Complete { id, tag: super::CommandTag::new(tag) }
-            }
-            (Streaming::Nothing, Step::Result | Step::Results, BackendMessage::EmptyQueryResponse) => {
-                active.end_of_result(step);
+                active.end_of_result();
                 Event::Empty(id)
             }
 
-            (Streaming::Nothing, Step::Result | Step::Results, BackendMessage::CopyInResponse(_)) => {
-                active.streaming = Streaming::CopyIn;
-                if active.options.copy && !active.discard {
+            (
+                Streaming::Nothing,
+                Step::Result | Step::FirstResult | Step::MoreResults,
+                BackendMessage::CopyInResponse(_),
+            ) => {
+                if active.is_copy && !active.is_discarded() {
+                    active.streaming = Streaming::CopyIn { ended: false };
                     Event::CopyIn(id)
                 } else {
-                    active.end_copy(FrontendMessage::CopyFail(NOT_A_COPY), out);
+                    active.end_copy(FrontendMessage::CopyFail(NOT_A_COPY), out.queue());
                     return Ok(Outcome::Silent);
                 }
             }
-            (Streaming::Nothing, Step::Result | Step::Results, BackendMessage::CopyOutResponse(_)) => {
+            (
+                Streaming::Nothing,
+                Step::Result | Step::FirstResult | Step::MoreResults,
+                BackendMessage::CopyOutResponse(_),
+            ) => {
                 active.streaming = Streaming::CopyOut;
-                if active.options.copy {
+                if active.is_copy {
                     Event::CopyOut(id)
                 } else {
-                    let event =
-                        (!active.discard).then_some(Event::Failed { id, error: StatementError::CopiesOut });
-                    active.discard = true;
-                    return Ok(event.map_or(Outcome::Silent, Outcome::Event));
+                    let told = active.is_discarded();
+                    active.discard();
+                    let event = Event::Failed { id, error: StatementError::CopiesOut };
+                    return Ok(if told { Outcome::Silent } else { Outcome::Event(event) });
                 }
             }
             (Streaming::CopyOut, _, BackendMessage::CopyData(data)) => {
-                if active.discard {
-                    active.discarded += data.len() as u64;
+                if active.throws_away(data.len()) {
                     return Ok(Outcome::Silent);
                 }
-                active.hand_out(now);
+                active.demand.hand_out(now);
                 return Ok(Outcome::Held(Event::CopyData(id)));
             }
             (Streaming::CopyOut, _, BackendMessage::CopyDone) => {
@@ -228,8 +142,8 @@ impl Session {
         if let Some(event) = self.cut_off() {
             return Ok(Outcome::Event(event));
         }
-        let discard = self.active.as_ref().is_some_and(|active| active.discard);
-        Ok(if discard { Outcome::Silent } else { Outcome::Event(event) })
+        let unread = self.active.as_ref().is_some_and(Active::is_discarded);
+        Ok(if unread { Outcome::Silent } else { Outcome::Event(event) })
     }
 
     /// Acts upon the open request's deadline before a row is handed out behind it.
@@ -243,21 +157,20 @@ impl Session {
     pub(super) fn on_row(&mut self, message: &[u8], now: Instant) -> Result<Outcome, Fault> {
         self.look_at_clock(now);
         let Some(active) = &mut self.active else { return Err(unexpected_row("no request is open")) };
-        let (Streaming::Rows, Some(columns)) = (active.streaming, &active.columns) else {
-            let step = active.steps.first().copied().unwrap_or(Step::Ready);
-            return Err(unexpected_row(due(active.streaming, step)));
+        let Streaming::Rows(columns) = &active.streaming else {
+            return Err(unexpected_row(due(&active.streaming, active.step())));
         };
-        if active.discard {
-            active.discarded += message.len() as u64;
+        let described = columns.len();
+        if active.throws_away(message.len()) {
             return Ok(Outcome::Silent);
         }
-        match split_fields(message, HEADER, columns.len(), &mut self.spans) {
+        match split_fields(message, HEADER, described, &mut self.spans) {
             Ok(_) => {
-                active.hand_out(now);
+                active.demand.hand_out(now);
                 Ok(Outcome::Held(Event::Row(active.id)))
             }
-            Err(Violation::FieldCount { found, described }) if active.prepared => {
-                active.discard = true;
+            Err(Violation::FieldCount { found, described }) if active.is_prepared() => {
+                active.discard();
                 let error = StatementError::Stale { described, found };
                 Ok(Outcome::Event(Event::Failed { id: active.id, error }))
             }
@@ -281,17 +194,17 @@ impl Session {
         self.end_if_burnt();
         self.send_next(out);
         match active {
-            Some(active) if !active.abandoned() => {
+            Some(active) if !active.is_abandoned() => {
                 Outcome::Event(Event::Finished { id: active.id, transaction })
             }
             _ => Outcome::Silent,
         }
     }
 
-    /// The columns of a result that streams now. Most programs run the same statements again and again, so those of
+    /// A result streams now. Most programs run the same statements again and again, so those of
     /// the last result are kept and compared.
-    fn result_columns(&mut self, description: &RowDescription<'_>) -> Result<Columns, Fault> {
-        let format = self.active.as_ref().and_then(|active| active.format).unwrap_or(self.format);
+    fn start_rows(&mut self, description: &RowDescription<'_>) -> Result<Columns, Fault> {
+        let format = self.active.as_ref().and_then(Active::format).unwrap_or(self.format);
         self.check_columns(description)?;
         let columns = match &self.last_columns {
             Some(last) if same_columns(last, description, format) => last.clone(),
@@ -299,7 +212,7 @@ impl Session {
         };
         self.last_columns = Some(columns.clone());
         if let Some(active) = &mut self.active {
-            active.columns = Some(columns.clone());
+            active.start_rows(columns.clone());
         }
         Ok(columns)
     }
@@ -316,34 +229,19 @@ impl Session {
 
     fn prepared(&mut self, columns: Option<Columns>, now: Instant) -> Outcome {
         let Some(active) = &mut self.active else { return Outcome::Silent };
-        active.next_step();
-        match active.statement.take() {
-            Some(mut statement) if !active.discard => {
-                statement.columns = columns;
-                Outcome::Event(Event::Prepared { id: active.id, statement: statement.into() })
-            }
+        let Some(statement) = active.prepared(columns) else { return Outcome::Silent };
+        if active.is_discarded() {
             // Nobody else knows its name.
-            Some(unclaimed) => {
-                self.close_unclaimed(&unclaimed.name, now);
-                Outcome::Silent
-            }
-            None => Outcome::Silent,
+            self.close_unclaimed(&statement.name, now);
+            return Outcome::Silent;
         }
+        Outcome::Event(Event::Prepared { id: active.id, statement: statement.into() })
     }
 
     /// The earliest deadline of requests in line.
     pub(super) fn line_deadline(&self) -> Option<Instant> {
-        self.waiting.iter().filter_map(super::request::Waiting::deadline).min()
-    }
-}
-
-impl Active {
-    fn end_of_result(&mut self, step: Step) {
-        self.streaming = Streaming::Nothing;
-        self.answered = true;
-        if step == Step::Result {
-            self.next_step();
-        }
+        let due = self.waiting.iter().map(Waiting::due).min()?;
+        (due < Instant::NEVER).then_some(due)
     }
 }
 
@@ -377,17 +275,17 @@ fn unexpected_row(phase: &'static str) -> Fault {
 }
 
 /// What the session was waiting for, for the violation's text.
-fn due(streaming: Streaming, step: Step) -> &'static str {
+fn due(streaming: &Streaming, step: Step) -> &'static str {
     match (streaming, step) {
-        (Streaming::Rows, _) => "rows stream",
-        (Streaming::CopyIn, _) => "COPY data is sent",
+        (Streaming::Rows(_), _) => "rows stream",
+        (Streaming::CopyIn { .. }, _) => "COPY data is sent",
         (Streaming::CopyOut, _) => "COPY data streams",
         (_, Step::ParseComplete) => "ParseComplete is due",
         (_, Step::BindComplete) => "BindComplete is due",
         (_, Step::ParameterDescription) => "ParameterDescription is due",
         (_, Step::StatementDescription | Step::PortalDescription) => "RowDescription or NoData is due",
         (_, Step::CloseComplete) => "CloseComplete is due",
-        (_, Step::Result | Step::Results) => "a result is due",
+        (_, Step::Result | Step::FirstResult | Step::MoreResults) => "a result is due",
         (_, Step::Ready) => "ReadyForQuery is due",
     }
 }

@@ -1,6 +1,6 @@
 //! Rows, on their way from the input buffer to the caller: the hot path.
 
-use super::request::Active;
+use super::active::Active;
 use super::{HEADER, RequestId, Session};
 use crate::buffer::InBuf;
 use crate::row::{Row, split_fields};
@@ -21,7 +21,7 @@ impl Session {
     /// poll. Without one at hand the session reads on, to learn whether there is one.
     #[must_use]
     pub fn wants_demand(&self) -> bool {
-        self.row_at_hand && self.active.as_ref().is_some_and(Active::paused)
+        self.row_at_hand && self.active.as_ref().is_some_and(Active::is_paused)
     }
 
     /// The row that the last event announced.
@@ -53,17 +53,17 @@ impl Session {
         if self.held > 0 {
             // Announced, and counted, but not taken.
             self.held = 0;
-            active.ready = active.ready.saturating_add(1);
+            active.demand.ready = active.demand.ready.saturating_add(1);
         }
         let (unread, limit) = (input.unread(), self.config.limits.message_length);
         let mut rest = unread;
         let mut outcome = Ok(());
-        while active.ready > 0
+        while active.demand.ready > 0
             && outcome.is_ok()
             && let Some(message) = whole_row(rest, limit)
             && let Ok(spans) = split_fields(message, HEADER, columns.len(), &mut self.spans)
         {
-            active.ready -= 1;
+            active.demand.ready -= 1;
             rest = &rest[message.len()..];
             outcome = each(Row::new(columns, message, spans));
         }
@@ -81,13 +81,13 @@ impl Session {
         let Some(message) = whole_row(input.unread(), self.config.limits.message_length) else {
             return false;
         };
-        if active.ready == 0
+        if active.demand.ready == 0
             || !self.events.is_empty()
             || split_fields(message, HEADER, columns.len(), &mut self.spans).is_err()
         {
             return false;
         }
-        active.ready -= 1;
+        active.demand.ready -= 1;
         self.held = message.len();
         true
     }
