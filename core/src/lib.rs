@@ -1,8 +1,9 @@
 //! # hyperwire-core
 //!
-//! Every decision that a client of Hyper (`hyperd`) makes, as state machines without input or output: no socket, no
-//! clock, no thread, no randomness. A runtime hands in bytes and the time, takes out bytes and events, and waits for
-//! what the machine says it wants. Being `no_std`, the crate could not cheat if it tried.
+//! Every decision that a client of Hyper (`hyperd`) makes, and every one of the daemon that programs share, as state
+//! machines without input or output: no socket, no clock, no thread, no randomness. A runtime hands in bytes and the
+//! time, takes out bytes and events, and waits for what the machine says it wants. Being `no_std`, the crate could not
+//! cheat if it tried.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -13,7 +14,11 @@
 //! | [`row`] | columns, typed values, parameters |
 //! | [`sql`] | hyperd's tokens; quoting of identifiers and literals; names `alias."Schema".table`; scripts into statements |
 //! | [`liveness`] | how a connection notices that its peer has vanished |
+//! | [`pool`] | when a session that lay idle is checked before it is used again, and what becomes of one that is given back |
 //! | [`hyperd`] | the server process: endpoints, command line, callback, where it comes from |
+//! | [`control`] | how programs talk with the daemon that they share: its record, its lines, its locks, who is who |
+//! | [`election`] | a client's way to that daemon: find, scan, spawn, wait, stop the higher one, adopt |
+//! | [`daemon`] | the daemon's own life: lock, listen, engine up, ready, leases, draining |
 //! | [`guide`] | writing a runtime, step by step |
 //!
 //! # A whole driver
