@@ -5,7 +5,7 @@ use std::task::Poll;
 use hyperwire_carrier::{CancelOutcome, CancelTarget, Delivery, Error};
 
 use crate::socket;
-use crate::stream::Stream;
+use crate::transport::Transport;
 use crate::wait::wait;
 
 /// Asks the server to end whatever statement of one client runs. Any thread may use it, as often as it likes.
@@ -34,10 +34,10 @@ impl CancelHandle {
 }
 
 /// Waits until it is known what became of it.
-pub(crate) fn deliver(target: &CancelTarget, mut delivery: Delivery<Stream>) -> CancelOutcome {
+pub(crate) fn deliver(target: &CancelTarget, mut delivery: Delivery<Transport>) -> CancelOutcome {
     let config = target.config();
     match socket::connect(&config.endpoint, &config.link, delivery.deadline()) {
-        Ok((socket, _)) => delivery.connected(Stream(socket)),
+        Ok((socket, _)) => delivery.connected(Transport(socket)),
         Err(error) => return delivery.fail(error),
     }
     loop {

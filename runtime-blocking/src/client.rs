@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{Answer, Config, Error, Statement, affected};
+use hyperwire_carrier::{self as carrier, Config, Error, Response, Statement, affected};
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
 
 use crate::cancel::CancelHandle;
-use crate::connection::Connection;
 use crate::rows::Rows;
 use crate::transaction::Transaction;
+use crate::transport::Transport;
 
 /// How long [`Client::close`] waits for the server to close its end once it has let go of the database: 1 ms is usual.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// [`Client::set_statement_timeout`], or another thread with a [`CancelHandle`].
 #[derive(Debug)]
 pub struct Client {
-    connection: Connection,
+    pub(crate) inner: carrier::Client<Transport>,
 }
 
 impl Client {
@@ -33,7 +33,7 @@ impl Client {
     /// The server cannot be reached or does not answer within [`Config::connect_timeout`], refuses the login or the
     /// database, or asks for what the configuration does not allow.
     pub fn connect(config: Config) -> Result<Self, Error> {
-        Connection::open(config).map(|connection| Self { connection })
+        Self::open(config)
     }
 
     /// Runs a statement in one round trip and hands out its rows as they come.
@@ -41,8 +41,8 @@ impl Client {
     /// # Errors
     /// The statement failed before its first row, or the connection is lost.
     pub fn query(&mut self, sql: &str) -> Result<Rows<'_>, Error> {
-        let answer = self.connection.ready()?.query(sql)?;
-        Rows::start(&mut self.connection, answer)
+        let response = self.ready()?.query(sql)?;
+        Rows::start(self, response)
     }
 
     /// Like [`Client::query`], with values for `$1`, `$2` ... in the statement.
@@ -51,8 +51,8 @@ impl Client {
     /// As for [`Client::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<Rows<'_>, Error> {
         let parameters = Parameters::new(parameters)?;
-        let answer = self.connection.ready()?.query_params(sql, &parameters)?;
-        Rows::start(&mut self.connection, answer)
+        let response = self.ready()?.query_params(sql, &parameters)?;
+        Rows::start(self, response)
     }
 
     /// Runs a statement to its end and returns how many rows it inserted, updated, deleted or returned.
@@ -98,10 +98,10 @@ impl Client {
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
         let mut closing = None;
-        self.connection.ready()?;
-        self.connection.until(|carrier| carrier.poll_buried(&mut closing))?;
-        let mut answer = self.connection.carrier.prepare(sql, types)?;
-        self.connection.until(|carrier| answer.poll_prepared(carrier))
+        self.ready()?;
+        self.until(|inner| inner.poll_pending_closes(&mut closing))?;
+        let mut response = self.inner.prepare(sql, types)?;
+        self.until(|inner| response.poll_prepared(inner))
     }
 
     /// Runs a prepared statement and hands out its rows as they come.
@@ -114,8 +114,8 @@ impl Client {
         parameters: &[&dyn ToParameter],
     ) -> Result<Rows<'_>, Error> {
         let parameters = Parameters::new(parameters)?;
-        let answer = self.connection.ready()?.query_prepared(statement, &parameters)?;
-        Rows::start(&mut self.connection, answer)
+        let response = self.ready()?.query_prepared(statement, &parameters)?;
+        Rows::start(self, response)
     }
 
     /// Runs a prepared statement to its end; see [`Client::execute`].
@@ -143,13 +143,13 @@ impl Client {
     /// # Errors
     /// It does not answer within `timeout`, or the connection is lost; the client is of no use then.
     pub fn ping(&mut self, timeout: Duration) -> Result<(), Error> {
-        let answer = self.connection.ready()?.ping(timeout)?;
-        self.finish(answer).map(drop)
+        let response = self.ready()?.ping(timeout)?;
+        self.finish(response).map(drop)
     }
 
     /// Cancels every following statement that runs longer than this. `None`, the default, sets no bound.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
-        self.connection.carrier.set_statement_timeout(timeout);
+        self.inner.set_statement_timeout(timeout);
     }
 
     /// Something that cancels this client's statements, for another thread to use.
@@ -157,36 +157,36 @@ impl Client {
     /// # Errors
     /// The server gave this session no key for that.
     pub fn cancel_handle(&self) -> Result<CancelHandle, Error> {
-        self.connection.cancel_handle().ok_or(Error::NoCancelKey)
+        self.inner.cancel_target().map(CancelHandle::new).ok_or(Error::NoCancelKey)
     }
 
     /// What the server had to say besides results, oldest first: the last 256 notices since the last call.
     pub fn notices(&mut self) -> Vec<ServerError> {
-        self.connection.carrier.take_notices()
+        self.inner.take_notices()
     }
 
     /// Whether a transaction is open.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.connection.carrier.session().transaction()
+        self.inner.session().transaction()
     }
 
     /// What the server reported of itself when the session started.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        self.connection.carrier.session().settings()
+        self.inner.session().settings()
     }
 
     /// What the socket was set up with, and how soon a vanished peer is noticed because of it.
     #[must_use]
     pub fn link(&self) -> &LinkReport {
-        self.connection.carrier.link()
+        self.inner.link()
     }
 
     /// Whether the session is dead.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.connection.carrier.session().fault().is_some()
+        self.inner.session().fault().is_some()
     }
 
     /// Ends the session in good order: rolls back an open transaction, lets go of the database, and waits until the
@@ -202,46 +202,45 @@ impl Client {
     pub fn close(mut self) -> Result<(), Error> {
         // If that fails the session is over, and the next step says why.
         let _ = self.roll_back();
-        let detached = match self.connection.carrier.config().session.detach() {
+        let detached = match self.inner.config().session.detach() {
             Some(sql) => self
-                .connection
                 .ready()?
                 .query(&sql)
-                .and_then(|mut answer| self.connection.until(|carrier| answer.poll_detached(carrier))),
+                .and_then(|mut response| self.until(|inner| response.poll_detached(inner))),
             None => Ok(()),
         };
-        self.connection.close(CLOSE_TIMEOUT);
+        self.close_within(CLOSE_TIMEOUT);
         detached
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), Error> {
-        let mut answer = self.connection.ready()?.begin()?;
-        self.connection.until(|carrier| answer.poll_begun(carrier))
+        let mut response = self.ready()?.begin()?;
+        self.until(|inner| response.poll_begun(inner))
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), Error> {
-        let mut answer = self.connection.ready()?.commit()?;
-        let outcome = self.connection.until(|carrier| answer.poll_committed(carrier));
+        let mut response = self.ready()?.commit()?;
+        let outcome = self.until(|inner| response.poll_committed(inner));
         if outcome.is_err() {
             // What is left of it is gone before anybody is told; if that fails, every later call does.
-            let _ = self.connection.ready();
+            let _ = self.ready();
         }
         outcome
     }
 
     /// If it fails, the session is over, and so every later call fails.
     pub(crate) fn roll_back(&mut self) -> Result<(), Error> {
-        self.connection.carrier.orphan_transaction();
-        self.connection.ready().map(drop)
+        self.inner.orphan_transaction();
+        self.ready().map(drop)
     }
 
-    fn finish(&mut self, mut answer: Answer) -> Result<u64, Error> {
-        self.connection.until(|carrier| answer.poll_finished(carrier)).map(affected)
+    fn finish(&mut self, mut response: Response) -> Result<u64, Error> {
+        self.until(|inner| response.poll_finished(inner)).map(affected)
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.connection.carrier.hang_up();
+        self.inner.hang_up();
     }
 }

@@ -29,7 +29,6 @@
 
 mod cancel;
 mod client;
-mod connection;
 #[cfg(all(unix, feature = "shared"))]
 pub mod daemon;
 #[cfg(feature = "hyperd")]
@@ -40,9 +39,11 @@ mod rows;
 #[cfg(all(unix, feature = "shared"))]
 pub mod shared;
 pub mod socket;
-mod stream;
+
 mod transaction;
+mod transport;
 mod wait;
+mod waiting;
 
 pub use cancel::CancelHandle;
 pub use client::Client;

@@ -1,10 +1,10 @@
 //! The rows of a result, as they come.
 
-use hyperwire_carrier::{Answer, Error};
+use hyperwire_carrier::{Error, Response};
 use hyperwire_core::row::{Columns, Row};
 use hyperwire_core::session::CommandTag;
 
-use crate::connection::Connection;
+use crate::client::Client;
 
 /// The result of a statement. Rows are read from the server as they are asked for: one that nobody asks for stays in
 /// the server, which waits.
@@ -13,14 +13,14 @@ use crate::connection::Connection;
 /// Hyper holds back writers of a table while somebody reads it slowly, so do not keep one open for longer than needed.
 #[derive(Debug)]
 pub struct Rows<'c> {
-    connection: &'c mut Connection,
-    answer: Answer,
+    client: &'c mut Client,
+    response: Response,
 }
 
 impl<'c> Rows<'c> {
     /// Waits until the statement has shown what it returns, or has failed.
-    pub(crate) fn start(connection: &'c mut Connection, answer: Answer) -> Result<Self, Error> {
-        let mut rows = Self { connection, answer };
+    pub(crate) fn start(client: &'c mut Client, response: Response) -> Result<Self, Error> {
+        let mut rows = Self { client, response };
         rows.next_result()?;
         Ok(rows)
     }
@@ -28,13 +28,13 @@ impl<'c> Rows<'c> {
     /// The columns; `None` if the statement returns no rows.
     #[must_use]
     pub fn columns(&self) -> Option<&Columns> {
-        self.answer.columns()
+        self.response.columns()
     }
 
     /// What the server says the statement did; known once the last row was read.
     #[must_use]
     pub fn tag(&self) -> Option<&CommandTag> {
-        self.answer.tag()
+        self.response.tag()
     }
 
     /// The next row, or `None` when the result is over. It borrows the connection's buffer until the next call.
@@ -44,20 +44,20 @@ impl<'c> Rows<'c> {
     #[expect(clippy::should_implement_trait, reason = "a row borrows from this, which Iterator cannot say")]
     #[inline(always)]
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        if self.advance()? { Ok(self.answer.row(&self.connection.carrier)) } else { Ok(None) }
+        if self.advance()? { Ok(self.response.row(&self.client.inner)) } else { Ok(None) }
     }
 
     /// Whether there is another row; it is then what [`Rows::next`] would have returned, to be had from `row`.
     #[inline]
     fn advance(&mut self) -> Result<bool, Error> {
-        if self.answer.next_row(&mut self.connection.carrier) {
+        if self.response.next_row(&mut self.client.inner) {
             return Ok(true);
         }
         self.advance_any()
     }
 
     fn advance_any(&mut self) -> Result<bool, Error> {
-        self.connection.until(|carrier| self.answer.poll_row(carrier))
+        self.client.until(|inner| self.response.poll_row(inner))
     }
 
     /// Moves on to the next result of the same request, past what is left of this one. Hyper takes one statement at a
@@ -66,7 +66,7 @@ impl<'c> Rows<'c> {
     /// # Errors
     /// As for [`Rows::next`].
     pub fn next_result(&mut self) -> Result<bool, Error> {
-        self.connection.until(|carrier| self.answer.poll_result(carrier))
+        self.client.until(|inner| self.response.poll_result(inner))
     }
 
     /// Reads what is left and returns what the server says the statement did; `None` for an empty statement.
@@ -74,7 +74,7 @@ impl<'c> Rows<'c> {
     /// # Errors
     /// As for [`Rows::next`].
     pub fn finish(mut self) -> Result<Option<CommandTag>, Error> {
-        self.connection.until(|carrier| self.answer.poll_finished(carrier))
+        self.client.until(|inner| self.response.poll_finished(inner))
     }
 
     /// Calls `each` with every row that is left, up to the first that it fails on. The fastest way to read many.
@@ -86,9 +86,9 @@ impl<'c> Rows<'c> {
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         // A row that was announced here before went to the caller of `next`.
-        self.answer.release(&mut self.connection.carrier);
-        while self.answer.is_streaming() {
-            self.answer.each_row(&mut self.connection.carrier, &mut each)?;
+        self.response.release(&mut self.client.inner);
+        while self.response.is_streaming() {
+            self.response.each_row(&mut self.client.inner, &mut each)?;
             self.advance_any()?;
         }
         Ok(())
@@ -112,10 +112,10 @@ impl<'c> Rows<'c> {
 
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
-        if !self.answer.is_finished() {
-            self.answer.abandon(&mut self.connection.carrier);
+        if !self.response.is_finished() {
+            self.response.abandon(&mut self.client.inner);
             // Bounded by the session: patience, then a cancel and its grace. A failure shows at the next call.
-            let _ = self.connection.ready();
+            let _ = self.client.ready();
         }
     }
 }

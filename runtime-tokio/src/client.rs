@@ -1,18 +1,23 @@
 //! The client: one session, used by one task at a time.
 
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{Answer, Config, Error, Statement, affected};
+use hyperwire_carrier::{self as carrier, Config, Error, Response, Statement, affected};
 use hyperwire_core::row::{ParameterError, Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
+use tokio::time::Sleep;
 
 use crate::cancel::CancelHandle;
-use crate::connection::Connection;
 use crate::rows::Rows;
 use crate::transaction::Transaction;
+use crate::transport::Transport;
+use crate::waiting::Delivery;
 
 /// The server has let go of the database by then, and has nothing left to do but close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -26,9 +31,13 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// client is dropped, which ends the connection, the server may go on with it; a [`CancelHandle`] stops it at once.
 ///
 /// A statement without a timeout may take as long as the server works on it; see [`Client::set_statement_timeout`].
-#[derive(Debug)]
 pub struct Client {
-    pub(crate) connection: Connection,
+    pub(crate) inner: carrier::Client<Transport>,
+    /// Only ever reached through `&mut`: the mutex makes a client `Sync`, and is never locked.
+    pub(crate) delivery: Mutex<Option<Delivery>>,
+    pub(crate) timer: Option<Pin<Box<Sleep>>>,
+    /// How often in a row there was nothing to wait for.
+    pub(crate) turn: u32,
 }
 
 impl Client {
@@ -37,7 +46,7 @@ impl Client {
     /// # Errors
     /// There is no server, or not within [`Config::connect_timeout`]; it refuses the login or the database.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        Connection::open(config).await.map(|connection| Self { connection })
+        Self::open(config).await
     }
 
     /// Runs a statement in one round trip. Its rows are handed out as they come.
@@ -45,8 +54,8 @@ impl Client {
     /// # Errors
     /// The statement fails before it has shown a row, or the connection is lost.
     pub async fn query(&mut self, sql: &str) -> Result<Rows<'_>, Error> {
-        let answer = self.connection.ready().await?.query(sql)?;
-        Rows::start(&mut self.connection, answer).await
+        let response = self.ready().await?.query(sql)?;
+        Rows::start(self, response).await
     }
 
     /// [`Client::query`] with values for `$1`, `$2` ... They are encoded before this returns the future, and have to be
@@ -62,8 +71,8 @@ impl Client {
         let parameters = encode(parameters);
         async move {
             let parameters = parameters?;
-            let answer = self.connection.ready().await?.query_params(sql, &parameters)?;
-            Rows::start(&mut self.connection, answer).await
+            let response = self.ready().await?.query_params(sql, &parameters)?;
+            Rows::start(self, response).await
         }
     }
 
@@ -114,10 +123,10 @@ impl Client {
     /// As for [`Client::query`]; fewer types than parameters.
     pub async fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
         let mut closing = None;
-        self.connection.ready().await?;
-        self.connection.until(|carrier| carrier.poll_buried(&mut closing)).await?;
-        let mut answer = self.connection.carrier.prepare(sql, types)?;
-        self.connection.until(|carrier| answer.poll_prepared(carrier)).await
+        self.ready().await?;
+        self.until(|inner| inner.poll_pending_closes(&mut closing)).await?;
+        let mut response = self.inner.prepare(sql, types)?;
+        self.until(|inner| response.poll_prepared(inner)).await
     }
 
     /// Runs a prepared statement. Its rows are handed out as they come.
@@ -132,8 +141,8 @@ impl Client {
         let parameters = encode(parameters);
         async move {
             let parameters = parameters?;
-            let answer = self.connection.ready().await?.query_prepared(statement, &parameters)?;
-            Rows::start(&mut self.connection, answer).await
+            let response = self.ready().await?.query_prepared(statement, &parameters)?;
+            Rows::start(self, response).await
         }
     }
 
@@ -164,8 +173,8 @@ impl Client {
     /// # Errors
     /// No answer within `timeout`, after which the client is closed, or the connection is lost.
     pub async fn ping(&mut self, timeout: Duration) -> Result<(), Error> {
-        let answer = self.connection.ready().await?.ping(timeout)?;
-        self.finish(answer).await.map(drop)
+        let response = self.ready().await?.ping(timeout)?;
+        self.finish(response).await.map(drop)
     }
 
     /// Does now what the next call would do first: waits until what was abandoned is over, at the server too, and an
@@ -174,13 +183,13 @@ impl Client {
     /// # Errors
     /// The server does not stop in time, or the connection is lost; the client is closed then.
     pub async fn settle(&mut self) -> Result<(), Error> {
-        self.connection.ready().await.map(drop)
+        self.ready().await.map(drop)
     }
 
     /// How long each following statement may run before it is canceled at the server; `None`, as at first, is for ever.
     /// It is looked at while a future of the client is polled.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
-        self.connection.carrier.set_statement_timeout(timeout);
+        self.inner.set_statement_timeout(timeout);
     }
 
     /// What another task cancels this client's statements with.
@@ -188,36 +197,36 @@ impl Client {
     /// # Errors
     /// The server gave no key for that.
     pub fn cancel_handle(&self) -> Result<CancelHandle, Error> {
-        self.connection.cancel_handle().ok_or(Error::NoCancelKey)
+        self.inner.cancel_target().map(CancelHandle::new).ok_or(Error::NoCancelKey)
     }
 
     /// What else the server said, oldest first: at most 256 notices since the last call.
     pub fn notices(&mut self) -> Vec<ServerError> {
-        self.connection.carrier.take_notices()
+        self.inner.take_notices()
     }
 
     /// Whether a transaction is open, as of the last answer.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.connection.carrier.session().transaction()
+        self.inner.session().transaction()
     }
 
     /// What the server told about itself and this session.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        self.connection.carrier.session().settings()
+        self.inner.session().settings()
     }
 
     /// What the socket really has, and how soon it notices that the server has vanished.
     #[must_use]
     pub fn link(&self) -> &LinkReport {
-        self.connection.carrier.link()
+        self.inner.link()
     }
 
     /// Whether the session is over, so that every call fails.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.connection.carrier.session().fault().is_some()
+        self.inner.session().fault().is_some()
     }
 
     /// Ends the session in good order: what was committed is in the file when this is done, unless somebody else has
@@ -227,28 +236,34 @@ impl Client {
     /// # Errors
     /// The server could not write the database, or it is unknown whether it did.
     pub async fn close(mut self) -> Result<(), Error> {
-        self.connection.carrier.orphan_transaction();
+        self.inner.orphan_transaction();
         // If that fails the session is over, and the next step says why.
         let _ = self.settle().await;
-        let detached = match self.connection.carrier.config().session.detach() {
+        let detached = match self.inner.config().session.detach() {
             Some(sql) => {
-                let mut answer = self.connection.ready().await?.query(&sql)?;
-                self.connection.until(|carrier| answer.poll_detached(carrier)).await
+                let mut response = self.ready().await?.query(&sql)?;
+                self.until(|inner| response.poll_detached(inner)).await
             }
             None => Ok(()),
         };
-        self.connection.close(CLOSE_TIMEOUT).await;
+        self.close_within(CLOSE_TIMEOUT).await;
         detached
     }
 
-    pub(crate) async fn finish(&mut self, mut answer: Answer) -> Result<u64, Error> {
-        self.connection.until(|carrier| answer.poll_finished(carrier)).await.map(affected)
+    pub(crate) async fn finish(&mut self, mut response: Response) -> Result<u64, Error> {
+        self.until(|inner| response.poll_finished(inner)).await.map(affected)
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.connection.carrier.hang_up();
+        self.inner.hang_up();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("inner", &self.inner).finish_non_exhaustive()
     }
 }
 

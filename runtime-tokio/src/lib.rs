@@ -55,7 +55,6 @@
 mod cancel;
 mod client;
 mod connect;
-mod connection;
 pub mod pool;
 mod rows;
 #[cfg(all(unix, feature = "shared"))]
@@ -63,6 +62,7 @@ pub mod shared;
 mod stream;
 mod transaction;
 mod transport;
+mod waiting;
 
 pub use cancel::CancelHandle;
 pub use client::Client;

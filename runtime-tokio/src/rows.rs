@@ -2,11 +2,11 @@
 
 use std::task::{Context, Poll};
 
-use hyperwire_carrier::{Answer, Error};
+use hyperwire_carrier::{Error, Response};
 use hyperwire_core::row::{Columns, Row};
 use hyperwire_core::session::CommandTag;
 
-use crate::connection::Connection;
+use crate::client::Client;
 use crate::stream::RowStream;
 
 /// The result of a statement. A row borrows the connection's buffer and is copied nowhere, so this is read with
@@ -16,14 +16,14 @@ use crate::stream::RowStream;
 /// throws away what is on its way, and has the server stop if that is much or takes long.
 #[derive(Debug)]
 pub struct Rows<'c> {
-    connection: &'c mut Connection,
-    answer: Answer,
+    client: &'c mut Client,
+    response: Response,
 }
 
 impl<'c> Rows<'c> {
-    pub(crate) async fn start(connection: &'c mut Connection, answer: Answer) -> Result<Self, Error> {
+    pub(crate) async fn start(client: &'c mut Client, response: Response) -> Result<Self, Error> {
         // From here on it is abandoned if this future is dropped.
-        let mut rows = Self { connection, answer };
+        let mut rows = Self { client, response };
         rows.next_result().await?;
         Ok(rows)
     }
@@ -31,13 +31,13 @@ impl<'c> Rows<'c> {
     /// What the columns are; `None` for a statement that returns no rows.
     #[must_use]
     pub fn columns(&self) -> Option<&Columns> {
-        self.answer.columns()
+        self.response.columns()
     }
 
     /// What the statement did, in the server's words; known behind the last row.
     #[must_use]
     pub fn tag(&self) -> Option<&CommandTag> {
-        self.answer.tag()
+        self.response.tag()
     }
 
     /// The next row, or `None` behind the last. No row is lost when this future is dropped: the next call goes on.
@@ -46,8 +46,8 @@ impl<'c> Rows<'c> {
     /// The server failed the statement on its way, or the connection is lost.
     #[inline]
     pub async fn next(&mut self) -> Result<Option<Row<'_>>, Error> {
-        let more = self.answer.next_row(&mut self.connection.carrier) || self.advance().await?;
-        Ok(if more { self.answer.row(&self.connection.carrier) } else { None })
+        let more = self.response.next_row(&mut self.client.inner) || self.advance().await?;
+        Ok(if more { self.response.row(&self.client.inner) } else { None })
     }
 
     /// Leaves what is left of this result and moves to the next one of the same request; false when there is none.
@@ -56,7 +56,7 @@ impl<'c> Rows<'c> {
     /// # Errors
     /// As for [`Rows::next`].
     pub async fn next_result(&mut self) -> Result<bool, Error> {
-        self.connection.until(|carrier| self.answer.poll_result(carrier)).await
+        self.client.until(|inner| self.response.poll_result(inner)).await
     }
 
     /// Reads to the end and returns what the statement did; `None` if it was empty.
@@ -64,7 +64,7 @@ impl<'c> Rows<'c> {
     /// # Errors
     /// As for [`Rows::next`].
     pub async fn finish(mut self) -> Result<Option<CommandTag>, Error> {
-        self.connection.until(|carrier| self.answer.poll_finished(carrier)).await
+        self.client.until(|inner| self.response.poll_finished(inner)).await
     }
 
     /// Calls `each` with every row that is left, up to the first that it fails on; the fastest way to read many.
@@ -76,9 +76,9 @@ impl<'c> Rows<'c> {
         mut each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         // The caller of `next` had that one.
-        self.answer.release(&mut self.connection.carrier);
-        while self.answer.is_streaming() {
-            self.answer.each_row(&mut self.connection.carrier, &mut each)?;
+        self.response.release(&mut self.client.inner);
+        while self.response.is_streaming() {
+            self.response.each_row(&mut self.client.inner, &mut each)?;
             self.advance().await?;
         }
         Ok(())
@@ -109,23 +109,23 @@ impl<'c> Rows<'c> {
     }
 
     pub(crate) fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
-        if self.answer.next_row(&mut self.connection.carrier) {
+        if self.response.next_row(&mut self.client.inner) {
             return Poll::Ready(Ok(true));
         }
-        self.connection.poll_until(cx, |carrier| self.answer.poll_row(carrier))
+        self.client.poll_until(cx, |inner| self.response.poll_row(inner))
     }
 
     pub(crate) fn row(&self) -> Option<Row<'_>> {
-        self.answer.row(&self.connection.carrier)
+        self.response.row(&self.client.inner)
     }
 
     async fn advance(&mut self) -> Result<bool, Error> {
-        self.connection.until(|carrier| self.answer.poll_row(carrier)).await
+        self.client.until(|inner| self.response.poll_row(inner)).await
     }
 }
 
 impl Drop for Rows<'_> {
     fn drop(&mut self) {
-        self.answer.abandon(&mut self.connection.carrier);
+        self.response.abandon(&mut self.client.inner);
     }
 }

@@ -19,10 +19,10 @@ pub struct Transaction<'c> {
 
 impl<'c> Transaction<'c> {
     pub(crate) async fn begin(client: &'c mut Client) -> Result<Self, Error> {
-        let mut answer = client.connection.ready().await?.begin()?;
+        let mut response = client.ready().await?.begin()?;
         // From here on it is rolled back if this future is dropped.
         let transaction = Self { client, open: true };
-        transaction.client.connection.until(|carrier| answer.poll_begun(carrier)).await?;
+        transaction.client.until(|inner| response.poll_begun(inner)).await?;
         Ok(transaction)
     }
 
@@ -33,9 +33,9 @@ impl<'c> Transaction<'c> {
     /// of it was kept then, and no transaction is open any more. If the connection is lost, it is unknown whether the
     /// commit happened, and the error says so.
     pub async fn commit(mut self) -> Result<(), Error> {
-        let mut answer = self.client.connection.ready().await?.commit()?;
+        let mut response = self.client.ready().await?.commit()?;
         self.open = false;
-        let outcome = self.client.connection.until(|carrier| answer.poll_committed(carrier)).await;
+        let outcome = self.client.until(|inner| response.poll_committed(inner)).await;
         if outcome.is_err() {
             // What is left of it is gone before anybody is told; if that fails, every later call does.
             let _ = self.client.settle().await;
@@ -49,7 +49,7 @@ impl<'c> Transaction<'c> {
     /// The connection is lost, or the server refuses, which ends the session; it takes them back by itself then.
     pub async fn rollback(mut self) -> Result<(), Error> {
         self.open = false;
-        self.client.connection.carrier.orphan_transaction();
+        self.client.inner.orphan_transaction();
         self.client.settle().await
     }
 }
@@ -71,7 +71,7 @@ impl DerefMut for Transaction<'_> {
 impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         if self.open {
-            self.client.connection.carrier.orphan_transaction();
+            self.client.inner.orphan_transaction();
         }
     }
 }

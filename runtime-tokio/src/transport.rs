@@ -1,4 +1,4 @@
-//! A tokio socket as the carrier wants it: reads and writes do not wait, waiting is a question of its own.
+//! A socket of tokio: reads and writes do not wait, waiting is a question of its own.
 
 use std::io::{self, Read, Write};
 use std::task::{Context, Poll};

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant as Clock};
 use hyperwire_core::session::{Fault, LinkLoss, Timer};
 
 use crate::bound::FOR_EVER;
-use crate::carrier::Carrier;
-use crate::channel::{Ready, Transport};
-use crate::conduit::Conduit;
+use crate::client::Client;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::socket::{is_not_now, loss};
+use crate::transport::{Ready, Transport};
 
 /// What to wait for, whichever comes first.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +23,15 @@ pub struct Wants {
     pub deadline: Option<Clock>,
 }
 
-impl<T: Transport> Conduit<T> {
+impl<T: Transport> Connection<T> {
     /// What the transport is to be ready for.
     #[must_use]
     pub fn wanted(&self) -> Ready {
-        self.channel.handshake().unwrap_or_else(|| {
+        self.link.handshake().unwrap_or_else(|| {
             let wants = self.session.wants(&self.out);
             Ready {
                 readable: wants.readable || self.closing.is_some(),
-                writable: wants.writable || self.channel.holds_back(),
+                writable: wants.writable || self.link.holds_back(),
             }
         })
     }
@@ -39,7 +39,7 @@ impl<T: Transport> Conduit<T> {
     /// What to wait for.
     pub fn wants(&mut self) -> Wants {
         let ready = self.wanted();
-        let at_once = ready.readable && !self.is_handshaking() && self.channel.holds_plaintext();
+        let at_once = ready.readable && !self.is_handshaking() && self.link.holds_plaintext();
         Wants { ready, at_once, deadline: self.deadline() }
     }
 
@@ -78,7 +78,7 @@ impl<T: Transport> Conduit<T> {
     /// Whether the TLS handshake is under way: then [`Self::shake_hands`] moves what there is to move.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
-        self.channel.handshake().is_some()
+        self.link.handshake().is_some()
     }
 
     /// Goes on with the TLS handshake until the transport is not ready for it; whether it is over.
@@ -86,7 +86,7 @@ impl<T: Transport> Conduit<T> {
     /// # Errors
     /// It failed.
     pub fn shake_hands(&mut self) -> Result<bool, Error> {
-        let over = self.channel.shake_hands().map_err(|error| self.tls_failed(error))?;
+        let over = self.link.shake_hands().map_err(|error| self.tls_failed(error))?;
         if over {
             self.session.tls_established(&mut self.out);
         }
@@ -98,7 +98,7 @@ impl<T: Transport> Conduit<T> {
     /// # Errors
     /// As for [`Self::carry`].
     pub fn try_write(&mut self) -> Result<bool, Error> {
-        let any = !self.out.is_empty() || self.channel.holds_back();
+        let any = !self.out.is_empty() || self.link.holds_back();
         if any {
             self.write()?;
         }
@@ -113,7 +113,7 @@ impl<T: Transport> Conduit<T> {
         if self.is_handshaking() {
             return Ok(false);
         }
-        match self.channel.read(self.input.space()) {
+        match self.link.read(self.input.space()) {
             Ok(0) => Err(self.end_of_file()),
             Ok(count) => {
                 self.input.filled(count);
@@ -127,7 +127,7 @@ impl<T: Transport> Conduit<T> {
 
     pub(crate) fn write(&mut self) -> Result<(), Error> {
         while !self.out.is_empty() {
-            match self.channel.write(self.out.unsent()) {
+            match self.link.write(self.out.unsent()) {
                 Ok(count) => self.out.sent(count),
                 Err(error) if is_not_now(&error) => return Ok(()),
                 // The server may have said why before it closed: what it said is read first.
@@ -138,7 +138,7 @@ impl<T: Transport> Conduit<T> {
                 }
             }
         }
-        self.channel
+        self.link
             .flush()
             .or_else(|error| if is_not_now(&error) { Ok(()) } else { Err(self.link_lost(error)) })
     }
@@ -173,7 +173,7 @@ impl<T: Transport> Conduit<T> {
 
     /// Nothing more is to be heard here. A server that still works for this session is to learn that.
     pub(crate) fn dead(&mut self, fault: Fault) -> Error {
-        self.channel.close();
+        self.link.close();
         if fault == Fault::Deadline(Timer::Startup) && self.is_handshaking() {
             return Error::Tls(io::Error::new(
                 io::ErrorKind::TimedOut,
@@ -189,52 +189,52 @@ impl<T: Transport> Conduit<T> {
     }
 }
 
-/// What a runtime that waits asks of its conduit.
-impl<T: Transport> Carrier<T> {
-    /// [`Conduit::transport`]
+/// What a runtime that waits asks of its connection.
+impl<T: Transport> Client<T> {
+    /// [`Connection::transport`]
     ///
     /// # Errors
     /// It was closed, because the session is dead.
     pub fn transport(&mut self) -> io::Result<&mut T> {
-        self.conduit.transport()
+        self.connection.transport()
     }
 
-    /// [`Conduit::wants`]
+    /// [`Connection::wants`]
     pub fn wants(&mut self) -> Wants {
-        self.conduit.wants()
+        self.connection.wants()
     }
 
-    /// [`Conduit::carry`]
+    /// [`Connection::carry`]
     ///
     /// # Errors
     /// The connection is lost, or the TLS handshake failed.
     pub fn carry(&mut self, ready: Ready) -> Result<(), Error> {
-        self.conduit.carry(ready)
+        self.connection.carry(ready)
     }
 
-    /// [`Conduit::check_time`]
+    /// [`Connection::check_time`]
     pub fn check_time(&mut self) {
-        self.conduit.check_time();
+        self.connection.check_time();
     }
 
-    /// [`Conduit::try_write`]
+    /// [`Connection::try_write`]
     ///
     /// # Errors
-    /// As for [`Carrier::carry`].
+    /// As for [`Client::carry`].
     pub fn try_write(&mut self) -> Result<bool, Error> {
-        self.conduit.try_write()
+        self.connection.try_write()
     }
 
-    /// [`Conduit::try_read`]
+    /// [`Connection::try_read`]
     ///
     /// # Errors
-    /// As for [`Carrier::carry`].
+    /// As for [`Client::carry`].
     pub fn try_read(&mut self) -> Result<bool, Error> {
-        self.conduit.try_read()
+        self.connection.try_read()
     }
 
-    /// [`Conduit::link_lost`]
+    /// [`Connection::link_lost`]
     pub fn link_lost(&mut self, error: io::Error) -> Error {
-        self.conduit.link_lost(error)
+        self.connection.link_lost(error)
     }
 }

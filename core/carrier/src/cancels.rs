@@ -9,7 +9,7 @@ use hyperwire_core::session::CancelDelivery;
 /// How long after its time a CancelRequest is waited for whose sender neither goes on nor gives up.
 const FORGOTTEN: Duration = Duration::from_secs(1);
 
-/// The CancelRequests of one session's handles; shared by them and by its carrier. A statement that is sent while one is
+/// The CancelRequests of one session's handles; shared by them and by its client. A statement that is sent while one is
 /// on its way could be hit by it, though it was meant for the one before.
 #[derive(Debug, Default)]
 pub struct Cancels {

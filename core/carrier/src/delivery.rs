@@ -11,9 +11,10 @@ use hyperwire_core::session::{CANCEL_TIMEOUT, CancelDelivery};
 use hyperwire_core::wire::{CancelKey, InitialMessage};
 
 use crate::cancels::{Cancels, UnderWay};
-use crate::channel::{Channel, Ready, Transport};
 use crate::config::Config;
+use crate::link::Link;
 use crate::socket::is_not_now;
+use crate::transport::{Ready, Transport};
 
 /// Reads of a server that talks instead of closing, before others get their turn.
 const READS_AT_ONCE: u32 = 16;
@@ -46,7 +47,7 @@ pub struct CancelOutcome {
 /// whenever the transport is ready for what is [wanted](Delivery::wanted) or the deadline has passed. Dropping it before
 /// its end is fine.
 pub struct Delivery<T> {
-    channel: Channel<T>,
+    link: Link<T>,
     config: Config,
     key: CancelKey,
     is_encrypted: bool,
@@ -97,7 +98,7 @@ impl CancelTarget {
 impl<T: Transport> Delivery<T> {
     pub(crate) fn start(config: &Config, key: CancelKey, is_encrypted: bool) -> Self {
         Self {
-            channel: Channel::new(),
+            link: Link::new(),
             config: config.clone(),
             key,
             is_encrypted,
@@ -118,9 +119,9 @@ impl<T: Transport> Delivery<T> {
     /// What the transport is to be ready for.
     #[must_use]
     pub fn wanted(&self) -> Ready {
-        self.channel.handshake().unwrap_or_else(|| Ready {
+        self.link.handshake().unwrap_or_else(|| Ready {
             readable: matches!(self.step, Step::AskForTls | Step::Listen),
-            writable: !self.out.is_empty() || self.channel.holds_back(),
+            writable: !self.out.is_empty() || self.link.holds_back(),
         })
     }
 
@@ -129,12 +130,12 @@ impl<T: Transport> Delivery<T> {
     /// # Errors
     /// There is none yet.
     pub fn transport(&mut self) -> io::Result<&mut T> {
-        self.channel.transport()
+        self.link.transport()
     }
 
     /// Gives it the transport, which is connected.
     pub fn connected(&mut self, transport: T) {
-        self.channel.open(transport);
+        self.link.open(transport);
         if self.is_encrypted {
             self.out.push(&InitialMessage::SslRequest);
             self.step = Step::AskForTls;
@@ -171,15 +172,15 @@ impl<T: Transport> Delivery<T> {
                 Step::AskForTls => {
                     self.send()?;
                     let mut answer = [0];
-                    match self.channel.read(&mut answer)? {
+                    match self.link.read(&mut answer)? {
                         0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                        _ if answer == *b"S" => self.channel.start_tls(&self.config)?,
+                        _ if answer == *b"S" => self.link.start_tls(&self.config)?,
                         // What it carries would be read by whoever listens.
                         _ => return Err(io::Error::other("the server has no TLS for a cancel request")),
                     }
                     self.step = Step::ShakeHands;
                 }
-                Step::ShakeHands if !self.channel.shake_hands()? => return Ok(false),
+                Step::ShakeHands if !self.link.shake_hands()? => return Ok(false),
                 Step::ShakeHands => self.begin_to_say(),
                 Step::Say => {
                     self.send()?;
@@ -187,7 +188,7 @@ impl<T: Transport> Delivery<T> {
                 }
                 Step::Listen => {
                     for _ in 0..READS_AT_ONCE {
-                        match self.channel.read(&mut [0; 4096]) {
+                        match self.link.read(&mut [0; 4096]) {
                             Ok(0) => return Ok(true),
                             Ok(_) => {}
                             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(true),
@@ -208,10 +209,10 @@ impl<T: Transport> Delivery<T> {
 
     fn send(&mut self) -> io::Result<()> {
         while !self.out.is_empty() {
-            let count = self.channel.write(self.out.unsent())?;
+            let count = self.link.write(self.out.unsent())?;
             self.out.sent(count);
         }
-        self.channel.flush()
+        self.link.flush()
     }
 }
 

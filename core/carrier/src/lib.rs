@@ -2,62 +2,63 @@
 //!
 //! What every runtime of hyperwire does but wait: for those who write one.
 //!
-//! A [`Carrier`] is a session with its buffers and its transport. Its `poll_` methods go as far as that takes no
+//! A [`Client`] is a connection on which requests are made one at a time. Its `poll_` methods go as far as that takes no
 //! waiting. When they are [`Pending`](Poll::Pending), a runtime delivers a cancel if one is due
-//! ([`Carrier::take_cancel`]; [`Delivery`] does all of it but connect and wait), waits for the [`Cancels`] of others if it
-//! has to ([`Carrier::awaited_cancels`]), waits for [`Carrier::wants`], tells [`Carrier::carry`] what came of it, and polls again.
+//! ([`Client::take_cancel`]; [`Delivery`] does all of it but connect and wait), waits for the [`Cancels`] of others if it
+//! has to ([`Client::awaited_cancels`]), waits for [`Client::wants`], tells [`Client::carry`] what came of it, and polls again.
 //! Nothing is lost if it does not: everything that is under way is kept here, not in whoever polls.
 //!
-//! A runtime that hands out events instead of answers takes the half below, a [`Conduit`]: session, buffers, transport,
+//! A runtime that hands out events instead of answers takes the half below, a [`Connection`]: session, buffers, transport,
 //! TLS, and what the end of either means.
 //!
 //! ```no_run
 //! # use std::task::{Poll, ready};
-//! # use hyperwire_carrier::{Carrier, Error, Ready, Transport};
+//! # use hyperwire_carrier::{Client, Error, Ready, Transport};
 //! fn until<T: Transport, R>(
-//!     carrier: &mut Carrier<T>,
-//!     mut step: impl FnMut(&mut Carrier<T>) -> Poll<Result<R, Error>>,
+//!     client: &mut Client<T>,
+//!     mut step: impl FnMut(&mut Client<T>) -> Poll<Result<R, Error>>,
 //! ) -> Result<R, Error> {
 //!     loop {
-//!         if let Poll::Ready(outcome) = step(carrier) {
+//!         if let Poll::Ready(outcome) = step(client) {
 //!             return outcome;
 //!         }
-//!         carrier.carry(Ready { readable: true, writable: true })?; // A runtime would wait before.
+//!         client.carry(Ready { readable: true, writable: true })?; // A runtime would wait before.
 //!     }
 //! }
-//! # fn ready<T: Transport>(carrier: &mut Carrier<T>) -> Result<(), Error> {
-//! until(carrier, Carrier::poll_ready)
+//! # fn ready<T: Transport>(client: &mut Client<T>) -> Result<(), Error> {
+//! until(client, Client::poll_ready)
 //! # }
 //! ```
 #![deny(unsafe_code)]
 
-mod answer;
 mod bound;
 mod bytes;
 mod cancels;
-mod carrier;
-mod channel;
-mod conduit;
+mod client;
 mod config;
+mod connection;
 mod delivery;
 mod error;
+mod link;
 mod notices;
 mod request;
+mod response;
 pub mod socket;
 mod statement;
 #[cfg(feature = "tls")]
 pub mod tls;
 mod transaction;
+mod transport;
 
-pub use answer::{Answer, affected};
 pub use bound::{FOR_EVER, deadline};
 pub use bytes::Wants;
 pub use cancels::Cancels;
-pub use carrier::Carrier;
-pub use channel::{Ready, Transport};
-pub use conduit::Conduit;
+pub use client::Client;
 pub use config::Config;
+pub use connection::Connection;
 pub use delivery::{CancelOutcome, CancelTarget, Delivery};
 pub use error::{Error, with_causes};
 pub use hyperwire_core;
+pub use response::{Response, affected};
 pub use statement::Statement;
+pub use transport::{Ready, Transport};

@@ -1,4 +1,4 @@
-//! What a caller asks for, put on its way. [`Carrier::poll_ready`] comes before each.
+//! What a caller asks for, put on its way. [`Client::poll_ready`] comes before each.
 
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -6,33 +6,33 @@ use std::time::Duration;
 use hyperwire_core::row::{Parameters, Type};
 use hyperwire_core::session::{RequestId, RequestOptions};
 
-use crate::answer::Answer;
-use crate::carrier::Carrier;
-use crate::channel::Transport;
+use crate::client::Client;
 use crate::error::Error;
-use crate::statement::{Graveyard, Statement};
+use crate::response::Response;
+use crate::statement::{PendingCloses, Statement};
+use crate::transport::Transport;
 
-impl<T: Transport> Carrier<T> {
+impl<T: Transport> Client<T> {
     /// A statement without parameters.
     ///
     /// # Errors
     /// The statement cannot be sent, or the session is dead.
-    pub fn query(&mut self, sql: &str) -> Result<Answer, Error> {
-        let id = self.conduit.session.query(sql, self.options(), &mut self.conduit.out)?;
+    pub fn query(&mut self, sql: &str) -> Result<Response, Error> {
+        let id = self.connection.session.query(sql, self.options(), &mut self.connection.out)?;
         Ok(self.opened(id))
     }
 
     /// A statement with parameters.
     ///
     /// # Errors
-    /// As for [`Carrier::query`].
-    pub fn query_params(&mut self, sql: &str, parameters: &Parameters) -> Result<Answer, Error> {
-        let id = self.conduit.session.query_params(
+    /// As for [`Client::query`].
+    pub fn query_params(&mut self, sql: &str, parameters: &Parameters) -> Result<Response, Error> {
+        let id = self.connection.session.query_params(
             sql,
             parameters,
             None,
             self.options(),
-            &mut self.conduit.out,
+            &mut self.connection.out,
         )?;
         Ok(self.opened(id))
     }
@@ -40,27 +40,27 @@ impl<T: Transport> Carrier<T> {
     /// A statement that was prepared.
     ///
     /// # Errors
-    /// As for [`Carrier::query`]; a statement of another client; another number of parameters than it has.
+    /// As for [`Client::query`]; a statement of another client; another number of parameters than it has.
     pub fn query_prepared(
         &mut self,
         statement: &Statement,
         parameters: &Parameters,
-    ) -> Result<Answer, Error> {
-        if !self.graveyard.is_of(statement) {
+    ) -> Result<Response, Error> {
+        if !self.pending_closes.is_of(statement) {
             return Err(Error::ForeignStatement);
         }
-        let id = self.conduit.session.execute(
+        let id = self.connection.session.execute(
             &statement.prepared,
             parameters,
             self.options(),
-            &mut self.conduit.out,
+            &mut self.connection.out,
         )?;
         Ok(self.opened(id))
     }
 
     /// Closes the statements that were dropped, one after the other; `closing` starts as `None`. It comes before
-    /// [`Carrier::prepare`].
-    pub fn poll_buried(&mut self, closing: &mut Option<Answer>) -> Poll<Result<(), Error>> {
+    /// [`Client::prepare`].
+    pub fn poll_pending_closes(&mut self, closing: &mut Option<Response>) -> Poll<Result<(), Error>> {
         loop {
             if let Some(answer) = closing {
                 match ready!(answer.poll_finished(self)) {
@@ -69,19 +69,20 @@ impl<T: Transport> Carrier<T> {
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
-            let Some(name) = self.graveyard.dig() else { return Poll::Ready(Ok(())) };
-            let id = self.conduit.session.close_statement(&name, self.options(), &mut self.conduit.out)?;
+            let Some(name) = self.pending_closes.next() else { return Poll::Ready(Ok(())) };
+            let id =
+                self.connection.session.close_statement(&name, self.options(), &mut self.connection.out)?;
             *closing = Some(self.opened(id));
         }
     }
 
-    /// A statement to prepare. [`Answer::poll_prepared`] waits for it.
+    /// A statement to prepare. [`Response::poll_prepared`] waits for it.
     ///
     /// # Errors
-    /// As for [`Carrier::query`].
-    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Answer, Error> {
+    /// As for [`Client::query`].
+    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Response, Error> {
         let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
-        let id = self.conduit.session.prepare(sql, &types, self.options(), &mut self.conduit.out)?;
+        let id = self.connection.session.prepare(sql, &types, self.options(), &mut self.connection.out)?;
         Ok(self.opened(id))
     }
 
@@ -89,9 +90,9 @@ impl<T: Transport> Carrier<T> {
     ///
     /// # Errors
     /// The session is dead.
-    pub fn ping(&mut self, timeout: Duration) -> Result<Answer, Error> {
-        let options = RequestOptions::default().deadline(Some(self.conduit.clock() + timeout));
-        let id = self.conduit.session.sync(options, &mut self.conduit.out)?;
+    pub fn ping(&mut self, timeout: Duration) -> Result<Response, Error> {
+        let options = RequestOptions::default().deadline(Some(self.connection.clock() + timeout));
+        let id = self.connection.session.sync(options, &mut self.connection.out)?;
         Ok(self.opened(id))
     }
 
@@ -100,17 +101,17 @@ impl<T: Transport> Carrier<T> {
         self.statement_timeout = timeout;
     }
 
-    pub(crate) fn graveyard(&self) -> Graveyard {
-        self.graveyard.clone()
+    pub(crate) fn pending_closes(&self) -> PendingCloses {
+        self.pending_closes.clone()
     }
 
-    fn opened(&mut self, id: RequestId) -> Answer {
+    fn opened(&mut self, id: RequestId) -> Response {
         self.open = Some(id);
-        Answer::new(id)
+        Response::new(id)
     }
 
     fn options(&self) -> RequestOptions {
         RequestOptions::default()
-            .deadline(self.statement_timeout.map(|timeout| self.conduit.clock() + timeout))
+            .deadline(self.statement_timeout.map(|timeout| self.connection.clock() + timeout))
     }
 }

@@ -11,12 +11,12 @@ use hyperwire_core::session::Prepared;
 #[derive(Debug)]
 pub struct Statement {
     pub(crate) prepared: Prepared,
-    graveyard: Graveyard,
+    pending_closes: PendingCloses,
 }
 
 impl Statement {
-    pub(crate) fn new(prepared: Prepared, graveyard: Graveyard) -> Self {
-        Self { prepared, graveyard }
+    pub(crate) fn new(prepared: Prepared, pending_closes: PendingCloses) -> Self {
+        Self { prepared, pending_closes }
     }
 
     /// The columns of its result; `None` if it returns no rows.
@@ -34,24 +34,24 @@ impl Statement {
 
 impl Drop for Statement {
     fn drop(&mut self) {
-        self.graveyard.bury(self.prepared.name());
+        self.pending_closes.push(self.prepared.name());
     }
 }
 
 /// Names of statements that were dropped and are to be closed.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Graveyard(Arc<Mutex<Vec<String>>>);
+pub(crate) struct PendingCloses(Arc<Mutex<Vec<String>>>);
 
-impl Graveyard {
-    fn bury(&self, name: &str) {
+impl PendingCloses {
+    fn push(&self, name: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(name.to_owned());
     }
 
-    pub(crate) fn dig(&self) -> Option<String> {
+    pub(crate) fn next(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     pub(crate) fn is_of(&self, statement: &Statement) -> bool {
-        Arc::ptr_eq(&self.0, &statement.graveyard.0)
+        Arc::ptr_eq(&self.0, &statement.pending_closes.0)
     }
 }

@@ -7,9 +7,9 @@ use rustls::client::Resumption;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
-use crate::channel::{Ready, Transport};
 use crate::config::Config;
 use crate::socket::is_not_now;
+use crate::transport::{Ready, Transport};
 
 /// How a server's certificate is judged, and what name it must carry.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! How a transaction ends: decided here for every runtime.
 //!
 //! Whoever has asked for its end, or has dropped it, believes that it is over. So from that moment on it belongs to the
-//! carrier: whatever comes of COMMIT or ROLLBACK, no other statement is sent before the server has said that no
+//! client: whatever comes of COMMIT or ROLLBACK, no other statement is sent before the server has said that no
 //! transaction is open. If it does not come to that, the session ends.
 
 use std::io;
@@ -11,32 +11,32 @@ use std::time::Duration;
 use hyperwire_core::session::{Fault, RequestOptions};
 use hyperwire_core::wire::TransactionStatus;
 
-use crate::answer::Answer;
-use crate::carrier::Carrier;
-use crate::channel::Transport;
+use crate::client::Client;
 use crate::error::{Error, with_causes};
+use crate::response::Response;
+use crate::transport::Transport;
 
 /// How long a transaction whose owner has gone may take to roll back.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 
-impl<T: Transport> Carrier<T> {
-    /// What begins a transaction. [`Answer::poll_begun`] waits for it.
+impl<T: Transport> Client<T> {
+    /// What begins a transaction. [`Response::poll_begun`] waits for it.
     ///
     /// # Errors
     /// One is open already, or the session is dead.
-    pub fn begin(&mut self) -> Result<Answer, Error> {
+    pub fn begin(&mut self) -> Result<Response, Error> {
         if self.is_in_transaction() {
             return Err(Error::InTransaction);
         }
         self.query("BEGIN")
     }
 
-    /// What commits a transaction. [`Answer::poll_committed`] waits for it. What the server leaves open of it is rolled
+    /// What commits a transaction. [`Response::poll_committed`] waits for it. What the server leaves open of it is rolled
     /// back before the next request, also when nobody waits.
     ///
     /// # Errors
     /// The session is dead.
-    pub fn commit(&mut self) -> Result<Answer, Error> {
+    pub fn commit(&mut self) -> Result<Response, Error> {
         let answer = self.query("COMMIT")?;
         self.orphaned = true;
         Ok(answer)
@@ -46,17 +46,18 @@ impl<T: Transport> Carrier<T> {
     /// takes no waiting, and else before the next request. If that fails, the session ends.
     pub fn orphan_transaction(&mut self) {
         self.orphaned = true;
-        if self.conduit.session.is_idle() && self.is_clear_to_send() && self.start_rollback().is_ok() {
+        if self.connection.session.is_idle() && self.is_clear_to_send() && self.start_rollback().is_ok() {
             self.orphaned = false;
-            let _ = self.conduit.write();
+            let _ = self.connection.write();
         }
     }
 
     pub(crate) fn start_rollback(&mut self) -> Result<(), Error> {
         if self.is_in_transaction() {
-            let options = RequestOptions::default().deadline(Some(self.conduit.clock() + ROLLBACK_TIMEOUT));
-            let id = self.conduit.session.query("ROLLBACK", options, &mut self.conduit.out)?;
-            self.rollback = Some(Answer::new(id));
+            let options =
+                RequestOptions::default().deadline(Some(self.connection.clock() + ROLLBACK_TIMEOUT));
+            let id = self.connection.session.query("ROLLBACK", options, &mut self.connection.out)?;
+            self.rollback = Some(Response::new(id));
         }
         Ok(())
     }
@@ -85,26 +86,26 @@ impl<T: Transport> Carrier<T> {
     }
 
     fn is_in_transaction(&self) -> bool {
-        self.conduit.session.transaction() != TransactionStatus::Idle
+        self.connection.session.transaction() != TransactionStatus::Idle
     }
 }
 
-impl Answer {
+impl Response {
     /// Waits for the end of a BEGIN.
-    pub fn poll_begun<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<(), Error>> {
-        let outcome = ready!(self.poll_finished(carrier));
+    pub fn poll_begun<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
+        let outcome = ready!(self.poll_finished(client));
         // Nobody would end it.
-        carrier.orphaned |= outcome.is_err();
+        client.orphaned |= outcome.is_err();
         Poll::Ready(outcome.map(drop))
     }
 
     /// Waits for the end of a COMMIT. It is a success only if the server says that it committed and that nothing is open
     /// any more. When the connection is lost before that, nobody knows, and the error says so.
-    pub fn poll_committed<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<(), Error>> {
-        let tag = ready!(self.poll_finished(carrier))?;
+    pub fn poll_committed<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
+        let tag = ready!(self.poll_finished(client))?;
         // Hyper answers a COMMIT of a failed transaction with ROLLBACK, and no error.
         let has_rolled_back = tag.is_some_and(|tag| tag.as_str() == "ROLLBACK");
-        let committed = !has_rolled_back && !carrier.is_in_transaction();
+        let committed = !has_rolled_back && !client.is_in_transaction();
         Poll::Ready(if committed { Ok(()) } else { Err(Error::RolledBack) })
     }
 }

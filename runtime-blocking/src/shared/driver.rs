@@ -53,7 +53,7 @@ impl Driver {
         let state = State { share, clock, over: false, ended: false };
         let common = Arc::new(Common { state: Mutex::new(state), changed: Condvar::new(), wake });
         let folder = StateFolder::new(&place.state_folder);
-        let carrier = Carrier {
+        let worker = Worker {
             common: common.clone(),
             folder: folder.clone(),
             place: settings.place,
@@ -64,8 +64,7 @@ impl Driver {
             link: None,
             report: None,
         };
-        let thread =
-            thread::Builder::new().name("hyperwire-lease".to_owned()).spawn(move || carrier.run())?;
+        let thread = thread::Builder::new().name("hyperwire-lease".to_owned()).spawn(move || worker.run())?;
         Ok(Self { common, folder, thread: Some(thread) })
     }
 
@@ -143,7 +142,7 @@ impl Common {
 }
 
 /// What the thread has in its hands.
-struct Carrier {
+struct Worker {
     common: Arc<Common>,
     folder: StateFolder,
     place: Place,
@@ -155,7 +154,7 @@ struct Carrier {
     report: Option<(PipeReader, ReportReader)>,
 }
 
-impl Carrier {
+impl Worker {
     fn run(mut self) {
         loop {
             let effects = self.next_effects();

@@ -28,8 +28,8 @@ impl Connection {
     /// behind the request. Unknown and finished requests are left alone.
     pub fn cancel(&mut self, id: RequestId) {
         self.due = true;
-        let now = self.conduit.clock();
-        self.conduit.ask().0.cancel(id, now);
+        let now = self.inner.clock();
+        self.inner.ask().0.cancel(id, now);
     }
 
     pub(super) fn start_delivery(&mut self, key: CancelKey) {
@@ -50,15 +50,15 @@ impl Connection {
     }
 
     fn cancel_ended(&mut self, delivery: CancelDelivery) {
-        let (session, out) = self.conduit.ask();
+        let (session, out) = self.inner.ask();
         session.cancel_ended(delivery, out);
     }
 }
 
 impl Delivery {
     fn start(connection: &Connection, key: CancelKey) -> io::Result<Self> {
-        let request = connection.conduit.deliver(key);
-        let (config, token) = (connection.conduit.config(), connection.cancel_token());
+        let request = connection.inner.deliver(key);
+        let (config, token) = (connection.inner.config(), connection.cancel_token());
         let dial = Dial::start(config, token, request.deadline())?;
         Ok(Self { dial: Some(dial.into()), request })
     }

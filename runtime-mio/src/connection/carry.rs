@@ -18,7 +18,7 @@ impl Connection {
             self.due = false;
             return Err(error);
         }
-        if self.conduit.is_handshaking() {
+        if self.inner.is_handshaking() {
             return self.shake_hands();
         }
         self.write()?;
@@ -54,15 +54,15 @@ impl Connection {
         match dial.advance(Instant::now(), &self.registry) {
             Ok(Some((transport, report))) => {
                 self.link = Link::Up(report.into());
-                self.conduit.connected(transport);
+                self.inner.connected(transport);
                 // Whatever event there was, it was for the dial; trying does no harm.
                 self.ready = Ready { readable: true, writable: true };
             }
             Ok(None) => {}
             Err(source) => {
-                self.conduit.give_up(&source);
+                self.inner.give_up(&source);
                 self.hang_up();
-                let endpoint = self.conduit.config().endpoint.clone();
+                let endpoint = self.inner.config().endpoint.clone();
                 self.failed = Some(Error::Connect { endpoint, source });
                 self.due = true;
             }
@@ -71,7 +71,7 @@ impl Connection {
 
     /// Whether moving bytes might help right now, as far as is known.
     pub(super) fn can_move(&self) -> bool {
-        let (is_up, wanted) = (matches!(self.link, Link::Up(_)), self.conduit.wanted());
+        let (is_up, wanted) = (matches!(self.link, Link::Up(_)), self.inner.wanted());
         is_up && ((self.ready.writable && wanted.writable) || (self.ready.readable && wanted.readable))
     }
 
@@ -80,26 +80,26 @@ impl Connection {
         if !self.ready.writable || !matches!(self.link, Link::Up(_)) {
             return Ok(());
         }
-        let outcome = self.conduit.try_write();
+        let outcome = self.inner.try_write();
         self.or_end(outcome)?;
-        self.ready.writable = !self.conduit.wanted().writable;
+        self.ready.writable = !self.inner.wanted().writable;
         // What it said before it closed is to be read.
-        self.ready.readable |= self.conduit.is_broken();
+        self.ready.readable |= self.inner.is_broken();
         Ok(())
     }
 
     /// Reads once; whether anything came.
     fn read(&mut self) -> Result<bool, Error> {
         let is_up = matches!(self.link, Link::Up(_));
-        if !is_up || !self.ready.readable || !self.conduit.wanted().readable || self.reads == 0 {
+        if !is_up || !self.ready.readable || !self.inner.wanted().readable || self.reads == 0 {
             return Ok(false);
         }
-        let outcome = self.conduit.try_read();
+        let outcome = self.inner.try_read();
         let came = self.or_end(outcome)?;
         if came {
             self.reads -= 1;
             // Also a server that never pauses has to keep to deadlines.
-            self.conduit.check_time();
+            self.inner.check_time();
         } else {
             self.ready.readable = false;
         }
@@ -108,12 +108,12 @@ impl Connection {
 
     /// Goes on with the TLS handshake; whether it is over.
     fn shake_hands(&mut self) -> Result<bool, Error> {
-        let outcome = self.conduit.shake_hands();
+        let outcome = self.inner.shake_hands();
         let over = self.or_end(outcome)?;
         if over {
             // Data may have come with its last message.
             self.ready.readable = true;
-        } else if self.conduit.wanted().writable {
+        } else if self.inner.wanted().writable {
             self.ready.writable = false;
         } else {
             self.ready.readable = false;
@@ -138,7 +138,7 @@ impl Connection {
 
     /// Nothing more is to be heard here.
     pub(super) fn hang_up(&mut self) {
-        self.conduit.close();
+        self.inner.close();
         self.link = Link::Gone;
         self.delivery = None;
         self.due = false;

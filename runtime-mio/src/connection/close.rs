@@ -55,34 +55,34 @@ impl Connection {
     /// Takes the next step, if it is time; whether it did.
     pub(super) fn go_on_closing(&mut self) -> Result<bool, Error> {
         let Some(closing) = &mut self.closing else { return Ok(false) };
-        if matches!(closing.next, Step::Goodbye) && self.conduit.is_close_overdue() {
+        if matches!(closing.next, Step::Goodbye) && self.inner.is_close_overdue() {
             self.end_closing();
             return Ok(false);
         }
-        if !self.conduit.session().is_idle() {
+        if !self.inner.session().is_idle() {
             return Ok(false);
         }
         match closing.next {
             Step::Rollback => {
                 closing.next = Step::Detach;
-                if self.conduit.session().transaction() != TransactionStatus::Idle {
-                    let deadline = self.conduit.clock() + ROLLBACK_TIMEOUT;
+                if self.inner.session().transaction() != TransactionStatus::Idle {
+                    let deadline = self.inner.clock() + ROLLBACK_TIMEOUT;
                     let options = RequestOptions::default().deadline(Some(deadline));
-                    let (session, out) = self.conduit.ask();
+                    let (session, out) = self.inner.ask();
                     closing.request = Some(session.query("ROLLBACK", options, out)?);
                 }
             }
             Step::Detach => {
                 closing.next = Step::Terminate;
-                if let Some(sql) = self.conduit.config().session.detach() {
+                if let Some(sql) = self.inner.config().session.detach() {
                     let options = self.options();
-                    let (session, out) = self.conduit.ask();
+                    let (session, out) = self.inner.ask();
                     let id = session.query(&sql, options, out)?;
                     self.closing.as_mut().map(|closing| closing.request.insert(id));
                 }
             }
             Step::Terminate => {
-                self.conduit.start_close(GOODBYE_TIMEOUT);
+                self.inner.start_close(GOODBYE_TIMEOUT);
                 closing.next = Step::Goodbye;
             }
             Step::Goodbye | Step::Tell | Step::Nothing => return Ok(false),

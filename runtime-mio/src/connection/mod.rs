@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{Conduit, Config, Error, FOR_EVER, Ready};
+use hyperwire_carrier::{self as carrier, Config, Error, FOR_EVER, Ready};
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{Event as SessionEvent, RequestId, Settings};
 use hyperwire_core::time::Instant as SessionTime;
@@ -40,7 +40,7 @@ const READS_A_TURN: u32 = 16;
 /// When it is dropped between requests, it says goodbye as far as that takes no waiting.
 #[derive(Debug)]
 pub struct Connection {
-    conduit: Conduit<Transport>,
+    inner: carrier::Connection<Transport>,
     link: Link,
     registry: Registry,
     token: Token,
@@ -91,7 +91,7 @@ impl Connection {
         let dial = Dial::start(&config, first, clock.past() + bound).map_err(failed)?;
         let registry = registry.try_clone().map_err(failed)?;
         Ok(Self {
-            conduit: Conduit::start(config, clock.past())?,
+            inner: carrier::Connection::start(config, clock.past())?,
             link: Link::Dialing(dial.into()),
             registry,
             token: first,
@@ -125,7 +125,7 @@ impl Connection {
         self.begin_turn(self.clock.at(now));
         // What the link says of its end says more than the session can.
         self.dial();
-        self.conduit.check_time();
+        self.inner.check_time();
     }
 
     /// When to call [`Self::on_timeout`] if no event comes before: a time that has passed, when there is more to do right
@@ -140,14 +140,14 @@ impl Connection {
         }
         let dialing = if let Link::Dialing(dial) = &self.link { Some(dial.deadline()) } else { None };
         let delivery = self.delivery.as_ref().map(Delivery::deadline);
-        [dialing, delivery, self.conduit.deadline()].into_iter().flatten().min()
+        [dialing, delivery, self.inner.deadline()].into_iter().flatten().min()
     }
 
     /// What has to happen before [`Self::poll_event`] has something new to tell, once that returned `None`. An embedder
     /// that is about to wait without a bound asks this, so that it does not wait for itself.
     #[must_use]
     pub fn wants(&self) -> Wants {
-        let session = self.conduit.session();
+        let session = self.inner.session();
         match self.deadline() {
             Some(at) if at <= self.clock.past() => Wants::Turn,
             _ if self.is_closed() => Wants::Nothing,
@@ -192,7 +192,7 @@ impl Connection {
 
     #[inline]
     fn poll(&mut self) -> Result<Option<SessionEvent>, Error> {
-        match self.conduit.poll() {
+        match self.inner.poll() {
             Err(_) if self.has_closed() => Ok(None),
             outcome => outcome.inspect_err(|_| self.hang_up()),
         }
@@ -202,7 +202,7 @@ impl Connection {
     #[inline]
     #[must_use]
     pub fn row(&self) -> Option<Row<'_>> {
-        self.conduit.row()
+        self.inner.row()
     }
 
     /// Calls `each` with the row that the last event announced and with all behind it that are here and wanted, up to
@@ -212,19 +212,19 @@ impl Connection {
     /// What `each` returns; the row that it failed on counts as taken.
     pub fn for_each_row<E>(&mut self, each: impl FnMut(Row<'_>) -> Result<(), E>) -> Result<(), E> {
         self.due = true;
-        self.conduit.each_row(each)
+        self.inner.each_row(each)
     }
 
     /// Whether a transaction is open, as of the last finished request.
     #[must_use]
     pub fn transaction_status(&self) -> TransactionStatus {
-        self.conduit.session().transaction()
+        self.inner.session().transaction()
     }
 
     /// What the server reported of itself when the session started.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        self.conduit.session().settings()
+        self.inner.session().settings()
     }
 
     /// What the socket was set up with, and how soon a vanished peer is noticed because of it; `None` without a
@@ -237,7 +237,7 @@ impl Connection {
     /// Whether no request is open or in line, and the session is ready for one.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.conduit.session().is_idle()
+        self.inner.session().is_idle()
     }
 
     /// Whether the connection is over.
@@ -247,7 +247,7 @@ impl Connection {
     }
 
     fn begin_turn(&mut self, now: SessionTime) {
-        self.conduit.advance_to(now);
+        self.inner.advance_to(now);
         self.reads = READS_A_TURN;
         self.due = true;
     }
@@ -292,6 +292,6 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.conduit.hang_up();
+        self.inner.hang_up();
     }
 }

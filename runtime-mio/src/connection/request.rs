@@ -16,7 +16,7 @@ impl Connection {
     /// The statement cannot be sent, or the connection is over. Nothing was sent then.
     pub fn query(&mut self, sql: &str) -> Result<RequestId, Error> {
         let options = self.begin_request()?;
-        let (session, out) = self.conduit.ask();
+        let (session, out) = self.inner.ask();
         Ok(session.query(sql, options, out)?)
     }
 
@@ -26,7 +26,7 @@ impl Connection {
     /// As for [`Self::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<RequestId, Error> {
         let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
-        let (session, out) = self.conduit.ask();
+        let (session, out) = self.inner.ask();
         Ok(session.query_params(sql, &parameters, None, options, out)?)
     }
 
@@ -56,7 +56,7 @@ impl Connection {
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<RequestId, Error> {
         let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
         let options = self.begin_request()?;
-        let (session, out) = self.conduit.ask();
+        let (session, out) = self.inner.ask();
         Ok(session.prepare(sql, &types, options, out)?)
     }
 
@@ -71,7 +71,7 @@ impl Connection {
     ) -> Result<RequestId, Error> {
         self.check_owner(statement)?;
         let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
-        let (session, out) = self.conduit.ask();
+        let (session, out) = self.inner.ask();
         Ok(session.execute(statement.prepared(), &parameters, options, out)?)
     }
 
@@ -94,7 +94,7 @@ impl Connection {
     pub fn close_statement(&mut self, statement: &Statement) -> Result<RequestId, Error> {
         self.check_owner(statement)?;
         let options = self.begin_request()?;
-        let (session, out) = self.conduit.ask();
+        let (session, out) = self.inner.ask();
         Ok(session.close_statement(statement.prepared().name(), options, out)?)
     }
 
@@ -105,8 +105,8 @@ impl Connection {
     /// The connection is over.
     pub fn ping(&mut self, timeout: Duration) -> Result<RequestId, Error> {
         self.begin_request()?;
-        let options = RequestOptions::default().deadline(Some(self.conduit.clock() + timeout));
-        let (session, out) = self.conduit.ask();
+        let options = RequestOptions::default().deadline(Some(self.inner.clock() + timeout));
+        let (session, out) = self.inner.ask();
         Ok(session.sync(options, out)?)
     }
 
@@ -114,13 +114,13 @@ impl Connection {
     /// not.
     pub fn demand(&mut self, id: RequestId, rows: u64) {
         self.due = true;
-        self.conduit.ask().0.demand(id, rows);
+        self.inner.ask().0.demand(id, rows);
     }
 
     /// Whether a row is here and held back for want of demand.
     #[must_use]
     pub fn wants_demand(&self) -> bool {
-        self.conduit.session().wants_demand()
+        self.inner.session().wants_demand()
     }
 
     /// Forgets a request, of which no event comes any more. One that was not sent is not; what is left of an answer is
@@ -128,8 +128,8 @@ impl Connection {
     pub fn abandon(&mut self, id: RequestId) {
         self.due = true;
         self.rowless.retain(|rowless| *rowless != id);
-        let now = self.conduit.clock();
-        let (session, out) = self.conduit.ask();
+        let now = self.inner.clock();
+        let (session, out) = self.inner.ask();
         session.abandon(id, now, out);
     }
 
@@ -141,8 +141,7 @@ impl Connection {
 
     /// What is said about a request that starts now.
     pub(super) fn options(&self) -> RequestOptions {
-        RequestOptions::default()
-            .deadline(self.statement_timeout.map(|timeout| self.conduit.clock() + timeout))
+        RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.inner.clock() + timeout))
     }
 
     fn begin_request(&mut self) -> Result<RequestOptions, Error> {
@@ -150,7 +149,7 @@ impl Connection {
             return Err(Misuse::Dead(Fault::Closed).into());
         }
         self.catch_up()?;
-        if self.conduit.session().fault().is_some() {
+        if self.inner.session().fault().is_some() {
             // The server is to learn at once that nobody listens any more.
             self.hang_up();
         }
@@ -159,7 +158,7 @@ impl Connection {
     }
 
     fn without_rows(&mut self, id: RequestId) -> RequestId {
-        self.conduit.ask().0.demand(id, u64::MAX);
+        self.inner.ask().0.demand(id, u64::MAX);
         self.rowless.push(id);
         id
     }

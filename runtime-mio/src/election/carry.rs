@@ -8,11 +8,11 @@ use hyperwire_core::election::{Answer, Effect, Greeting};
 use mio::Token;
 
 use super::Election;
-use super::exchange::Exchange;
+use super::question::Question;
 use super::report::ReportPipe;
 
 /// What each token is for, counted from the first.
-const EXCHANGE: usize = 0;
+const QUESTION: usize = 0;
 const HEARTBEAT: usize = 1;
 const LINK: usize = 2;
 const REPORT: usize = 3;
@@ -70,8 +70,8 @@ impl Election {
                 let Ok(nonce) = fresh_nonce() else {
                     return Some(Answer::Hello(Greeting::Error(SystemError::Exhausted)));
                 };
-                let exchange = self.open(port, &Command::Hello { nonce }, EXCHANGE);
-                self.hello = Some((nonce, exchange));
+                let question = self.open(port, &Command::Hello { nonce }, QUESTION);
+                self.hello = Some((nonce, question));
             }
             Effect::Heartbeat { port } => {
                 self.heartbeat = Some(self.open(port, &Command::Heartbeat, HEARTBEAT));
@@ -96,8 +96,8 @@ impl Election {
         None
     }
 
-    fn open(&self, port: u16, command: &Command, token: usize) -> Exchange {
-        Exchange::start(port, command, &self.registry, self.token(token))
+    fn open(&self, port: u16, command: &Command, token: usize) -> Question {
+        Question::start(port, command, &self.registry, self.token(token))
     }
 
     fn token(&self, number: usize) -> Token {
@@ -121,7 +121,7 @@ impl Election {
     /// Asks a port, and with it all that the machine will ask if nobody answers.
     fn probe(&mut self, port: u16) {
         let ahead = self.share.election.ports_ahead();
-        self.probes.ask(port, ahead, &self.registry, Token(self.first.0 + EXCHANGE));
+        self.probes.ask(port, ahead, &self.registry, Token(self.first.0 + QUESTION));
     }
 
     /// Goes on with what the machine waits for; whether it is over.
@@ -130,15 +130,15 @@ impl Election {
             self.share.election.handle_answer(Answer::Probe(answer), self.clock.now());
             return true;
         }
-        let Some((nonce, mut exchange)) = self.hello.take() else { return false };
-        let greeting = match exchange.advance() {
+        let Some((nonce, mut question)) = self.hello.take() else { return false };
+        let greeting = match question.advance() {
             None => {
-                self.hello = Some((nonce, exchange));
+                self.hello = Some((nonce, question));
                 return false;
             }
             Some(Err(none)) => none.into(),
             Some(Ok(reply)) => {
-                self.keep(exchange);
+                self.keep(question);
                 Greeting::Reply { nonce, reply }
             }
         };
@@ -147,9 +147,9 @@ impl Election {
     }
 
     /// The connection of a HELLO that was answered is the link from now on.
-    fn keep(&mut self, exchange: Exchange) {
+    fn keep(&mut self, question: Question) {
         let token = self.token(LINK);
-        self.link = exchange.into_line();
+        self.link = question.into_line();
         // If that fails, the machine's own deadline for the next line ends what depends on it.
         self.link.as_mut().map(|link| link.move_to(&self.registry, token));
     }

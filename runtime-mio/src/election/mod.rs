@@ -1,8 +1,8 @@
 //! A share in the one hyperd of a user's programs, looked for and held without waiting.
 
 mod carry;
-mod exchange;
 mod probes;
+mod question;
 mod report;
 
 use std::ffi::OsString;
@@ -20,8 +20,8 @@ use hyperwire_core::election::{Event, Phase};
 use mio::{Registry, Token};
 
 use crate::clock::Clock;
-use exchange::{Exchange, Line};
 use probes::Probes;
+use question::{Line, Question};
 use report::ReportPipe;
 
 /// The search for the daemon that lets the programs of one user share a hyperd, and the lease on it: what
@@ -42,8 +42,8 @@ pub struct Election {
     spawn_lock: Option<File>,
     probes: Probes,
     /// A greeting that is not answered yet.
-    hello: Option<(Nonce, Exchange)>,
-    heartbeat: Option<Exchange>,
+    hello: Option<(Nonce, Question)>,
+    heartbeat: Option<Question>,
     link: Option<Line>,
     report: Option<ReportPipe>,
     /// Something was called, or may have come, since [`Election::poll_event`] last had nothing more to say.
@@ -100,8 +100,8 @@ impl Election {
             return Some(self.clock.past());
         }
         let machine = self.share.election.deadline().and_then(|(at, _)| self.clock.system(at));
-        let hello = self.hello.as_ref().map(|(_, exchange)| exchange.deadline());
-        let heartbeat = self.heartbeat.as_ref().map(Exchange::deadline);
+        let hello = self.hello.as_ref().map(|(_, question)| question.deadline());
+        let heartbeat = self.heartbeat.as_ref().map(Question::deadline);
         [machine, self.probes.deadline(), hello, heartbeat].into_iter().flatten().min()
     }
 

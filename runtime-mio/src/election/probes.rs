@@ -6,12 +6,12 @@ use hyperwire_blocking::daemon::ground::NoAnswer;
 use hyperwire_core::control::{Command, Probe, Reply, Status};
 use mio::{Registry, Token};
 
-use super::exchange::Exchange;
+use super::question::Question;
 
 /// A question under way, or its answer.
 #[derive(Debug)]
 enum Asked {
-    UnderWay(Box<Exchange>),
+    UnderWay(Box<Question>),
     Answered(Probe),
 }
 
@@ -35,8 +35,8 @@ impl Probes {
     ) {
         if !self.asked.iter().any(|(of, _)| *of == port) {
             let ask = |port| {
-                let exchange = Exchange::probe(port, &Command::Ping, registry, token);
-                (port, Asked::UnderWay(Box::new(exchange)))
+                let question = Question::probe(port, &Command::Ping, registry, token);
+                (port, Asked::UnderWay(Box::new(question)))
             };
             self.asked = std::iter::once(port).chain(following).map(ask).collect();
         }
@@ -47,8 +47,8 @@ impl Probes {
     pub(super) fn answer(&mut self) -> Option<Probe> {
         let wanted = self.wanted?;
         for (_, asked) in &mut self.asked {
-            if let Asked::UnderWay(exchange) = asked
-                && let Some(answer) = advance(exchange)
+            if let Asked::UnderWay(question) = asked
+                && let Some(answer) = advance(question)
             {
                 *asked = Asked::Answered(answer);
             }
@@ -68,7 +68,7 @@ impl Probes {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.wanted?;
         let under_way = self.asked.iter().filter_map(|(_, asked)| match asked {
-            Asked::UnderWay(exchange) => Some(exchange.deadline()),
+            Asked::UnderWay(question) => Some(question.deadline()),
             Asked::Answered(_) => None,
         });
         under_way.min()
@@ -81,15 +81,15 @@ impl Probes {
 }
 
 /// What a port is that answered PING, and STATUS if it said PONG.
-fn advance(exchange: &mut Exchange) -> Option<Probe> {
+fn advance(question: &mut Question) -> Option<Probe> {
     loop {
-        return Some(match exchange.advance()? {
+        return Some(match question.advance()? {
             Ok(Reply::Pong { .. }) => {
-                exchange.ask(&Command::Status);
+                question.ask(&Command::Status);
                 continue;
             }
             Ok(Reply::Status(json)) => match Status::parse(json.as_bytes()) {
-                Ok(status) => Probe::Daemon { record: status.record.into(), owner: exchange.owner() },
+                Ok(status) => Probe::Daemon { record: status.record.into(), owner: question.owner() },
                 Err(_) => Probe::Foreign,
             },
             Ok(_) => Probe::Foreign,

@@ -36,14 +36,14 @@ impl Pooled {
 impl Drop for Pooled {
     fn drop(&mut self) {
         if let Some(mut client) = self.client.take() {
-            let carrier = &mut client.connection.carrier;
-            carrier.set_statement_timeout(None);
-            match Return::of(carrier.session()) {
+            let inner = &mut client.inner;
+            inner.set_statement_timeout(None);
+            match Return::of(inner.session()) {
                 // A transaction that was dropped a moment ago sees to that.
-                _ if carrier.is_rolling_back() => self.pool.put_to_rest(client),
+                _ if inner.is_rolling_back() => self.pool.put_to_rest(client),
                 Return::Keep => self.pool.put_to_rest(client),
                 Return::RollBack => {
-                    carrier.orphan_transaction();
+                    inner.orphan_transaction();
                     self.pool.put_to_rest(client);
                 }
                 Return::End => {}

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::carrier::Carrier;
+use super::task::Task;
 
 /// The handle to the task.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl Driver {
         let common =
             Arc::new(Common { state: Mutex::new(state), changed: Notify::new(), wake: Notify::new() });
         let folder = StateFolder::new(&settings.place.state_folder);
-        runtime.spawn(Carrier::new(common.clone(), folder.clone(), settings).run());
+        runtime.spawn(Task::new(common.clone(), folder.clone(), settings).run());
         Ok(Self { common, folder })
     }
 

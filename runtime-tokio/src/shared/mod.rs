@@ -19,11 +19,11 @@
 //! # }
 //! ```
 
-mod carrier;
 mod driver;
 mod port;
 mod probes;
 mod report;
+mod task;
 
 use std::io;
 use std::panic::resume_unwind;

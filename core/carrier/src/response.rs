@@ -5,17 +5,17 @@ use std::task::{Poll, ready};
 use hyperwire_core::row::{Columns, Row};
 use hyperwire_core::session::{CommandTag, Event, RequestId, SqlState, StatementError};
 
-use crate::carrier::Carrier;
-use crate::channel::Transport;
+use crate::client::Client;
 use crate::error::Error;
 use crate::statement::Statement;
+use crate::transport::Transport;
 
 /// Rows that are asked for at once: enough that demand costs nothing, few enough that it means something.
 const DEMAND: u64 = 1 << 10;
 
-/// The answer to one request, as far as it was looked at. Whoever drops it early calls [`Answer::abandon`].
+/// The answer to one request, as far as it was looked at. Whoever drops it early calls [`Response::abandon`].
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     id: RequestId,
     columns: Option<Columns>,
     tag: Option<CommandTag>,
@@ -45,7 +45,7 @@ enum State {
     Finished,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn new(id: RequestId) -> Self {
         Self {
             id,
@@ -84,16 +84,16 @@ impl Answer {
     }
 
     /// Moves to the next row if it is here already, by far the most frequent case. False means that only
-    /// [`Answer::poll_row`] will tell.
+    /// [`Response::poll_row`] will tell.
     #[inline(always)]
-    pub fn next_row<T: Transport>(&self, carrier: &mut Carrier<T>) -> bool {
-        self.state == State::Streaming && carrier.conduit.session.next_row(&mut carrier.conduit.input)
+    pub fn next_row<T: Transport>(&self, client: &mut Client<T>) -> bool {
+        self.state == State::Streaming && client.connection.session.next_row(&mut client.connection.input)
     }
 
     /// The row that was moved to.
     #[inline(always)]
-    pub fn row<'a, T: Transport>(&self, carrier: &'a Carrier<T>) -> Option<Row<'a>> {
-        carrier.conduit.session.row(&carrier.conduit.input)
+    pub fn row<'a, T: Transport>(&self, client: &'a Client<T>) -> Option<Row<'a>> {
+        client.connection.session.row(&client.connection.input)
     }
 
     /// Hands every row that is here to `each`.
@@ -103,41 +103,41 @@ impl Answer {
     #[inline]
     pub fn each_row<T: Transport, E>(
         &self,
-        carrier: &mut Carrier<T>,
+        client: &mut Client<T>,
         each: impl FnMut(Row<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        carrier.conduit.session.each_row(&mut carrier.conduit.input, each)
+        client.connection.session.each_row(&mut client.connection.input, each)
     }
 
     /// Lets go of the row that was moved to.
-    pub fn release<T: Transport>(&self, carrier: &mut Carrier<T>) {
-        carrier.conduit.session.release(&mut carrier.conduit.input);
+    pub fn release<T: Transport>(&self, client: &mut Client<T>) {
+        client.connection.session.release(&mut client.connection.input);
     }
 
-    /// Whether there is another row, to be had from [`Answer::row`].
-    pub fn poll_row<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<bool, Error>> {
+    /// Whether there is another row, to be had from [`Response::row`].
+    pub fn poll_row<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<bool, Error>> {
         while self.state == State::Streaming {
-            match carrier.news_of(self.id)? {
+            match client.next_event_of(self.id)? {
                 Some(Event::Row(_)) => return Poll::Ready(Ok(true)),
                 Some(event) => self.end_of_rows(event),
-                None if carrier.cancel_due.is_none() && carrier.conduit.session.wants_demand() => {
-                    carrier.conduit.session.demand(self.id, DEMAND)
+                None if client.cancel_due.is_none() && client.connection.session.wants_demand() => {
+                    client.connection.session.demand(self.id, DEMAND)
                 }
                 None => return Poll::Pending,
             }
         }
-        self.poll_verdict(carrier).map_ok(|()| false)
+        self.poll_verdict(client).map_ok(|()| false)
     }
 
     /// Moves on to the next result of the request, past what is left of this one; false when there is none.
-    pub fn poll_result<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<bool, Error>> {
+    pub fn poll_result<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<bool, Error>> {
         loop {
             match self.state {
-                State::Streaming => while ready!(self.poll_row(carrier))? {},
+                State::Streaming => while ready!(self.poll_row(client))? {},
                 State::Ending { new: true } => {
-                    return self.poll_verdict(carrier).map_ok(|()| true);
+                    return self.poll_verdict(client).map_ok(|()| true);
                 }
-                State::Ending { .. } | State::Failing => ready!(self.poll_verdict(carrier))?,
+                State::Ending { .. } | State::Failing => ready!(self.poll_verdict(client))?,
                 State::Finished => return Poll::Ready(Ok(false)),
                 State::ResultOver => {
                     (self.columns, self.tag) = (None, None);
@@ -146,7 +146,7 @@ impl Answer {
                 State::Between => {
                     let event = match self.ahead.take() {
                         Some(event) => Some(event),
-                        None => carrier.news_of(self.id)?,
+                        None => client.next_event_of(self.id)?,
                     };
                     match event {
                         Some(Event::Columns { columns, .. }) => {
@@ -155,7 +155,7 @@ impl Answer {
                             return Poll::Ready(Ok(true));
                         }
                         Some(Event::Prepared { statement, .. }) => {
-                            self.prepared = Some(Statement::new(*statement, carrier.graveyard()));
+                            self.prepared = Some(Statement::new(*statement, client.pending_closes()));
                         }
                         Some(Event::Complete { tag, .. }) => {
                             self.tag = Some(tag);
@@ -174,34 +174,31 @@ impl Answer {
     /// Reads what is left; what the server says the first result did, `None` for an empty statement.
     pub fn poll_finished<T: Transport>(
         &mut self,
-        carrier: &mut Carrier<T>,
+        client: &mut Client<T>,
     ) -> Poll<Result<Option<CommandTag>, Error>> {
         if self.state == State::Between {
-            ready!(self.poll_result(carrier))?;
+            ready!(self.poll_result(client))?;
         }
-        while ready!(self.poll_row(carrier))? {}
+        while ready!(self.poll_row(client))? {}
         loop {
             if self.first.is_none() {
                 self.first = Some(self.tag.take());
             }
-            if !ready!(self.poll_result(carrier))? {
+            if !ready!(self.poll_result(client))? {
                 return Poll::Ready(Ok(self.first.take().flatten()));
             }
         }
     }
 
-    /// Waits for what [`Carrier::prepare`] asked for.
-    pub fn poll_prepared<T: Transport>(
-        &mut self,
-        carrier: &mut Carrier<T>,
-    ) -> Poll<Result<Statement, Error>> {
-        ready!(self.poll_finished(carrier))?;
+    /// Waits for what [`Client::prepare`] asked for.
+    pub fn poll_prepared<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<Statement, Error>> {
+        ready!(self.poll_finished(client))?;
         Poll::Ready(self.prepared.take().ok_or_else(|| StatementError::NeverSent.into()))
     }
 
     /// Waits for the end of a DETACH DATABASE.
-    pub fn poll_detached<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<(), Error>> {
-        Poll::Ready(match ready!(self.poll_finished(carrier)) {
+    pub fn poll_detached<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
+        Poll::Ready(match ready!(self.poll_finished(client)) {
             // The caller has detached it before.
             Err(error) if error.code() == Some(SqlState::INVALID_CATALOG_NAME) => Ok(()),
             outcome => outcome.map(drop),
@@ -209,10 +206,10 @@ impl Answer {
     }
 
     /// Says that nobody will look at the rest of it: what is on its way is thrown away, and if that is much, or takes
-    /// long, the server is told to stop; [`Carrier::poll_ready`] sees to that. Does not wait.
-    pub fn abandon<T: Transport>(&self, carrier: &mut Carrier<T>) {
+    /// long, the server is told to stop; [`Client::poll_ready`] sees to that. Does not wait.
+    pub fn abandon<T: Transport>(&self, client: &mut Client<T>) {
         if self.state != State::Finished {
-            carrier.abandon(self.id);
+            client.abandon(self.id);
         }
     }
 
@@ -230,9 +227,9 @@ impl Answer {
 
     /// A result is over and good only when the server says so behind it: a statement may complete, and fail when its
     /// transaction ends.
-    fn poll_verdict<T: Transport>(&mut self, carrier: &mut Carrier<T>) -> Poll<Result<(), Error>> {
+    fn poll_verdict<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
         while matches!(self.state, State::Ending { .. } | State::Failing) {
-            match carrier.news_of(self.id)? {
+            match client.next_event_of(self.id)? {
                 Some(event) => self.end(event),
                 None => return Poll::Pending,
             }

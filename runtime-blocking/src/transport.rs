@@ -1,25 +1,24 @@
-//! A socket as the carrier wants it.
+//! A socket of std that moves bytes without waiting.
 
 use std::io::{self, Read, Write};
 
-use hyperwire_carrier::Transport;
 use socket2::Socket;
 
 use crate::socket;
 
 /// A connected socket that does not block.
 #[derive(Debug)]
-pub(crate) struct Stream(pub(crate) Socket);
+pub(crate) struct Transport(pub(crate) Socket);
 
-impl Transport for Stream {}
+impl hyperwire_carrier::Transport for Transport {}
 
-impl Read for Stream {
+impl Read for Transport {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
         self.0.read(space)
     }
 }
 
-impl Write for Stream {
+impl Write for Transport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         socket::send(&self.0, bytes)
     }

@@ -32,7 +32,7 @@ type Greeted = (Greeting, Option<Link>);
 type GiveCommand = Box<dyn FnMut() -> Result<Vec<OsString>, String> + Send>;
 
 /// What the task has in its hands.
-pub(super) struct Carrier {
+pub(super) struct Task {
     common: Arc<Common>,
     folder: StateFolder,
     place: Place,
@@ -74,7 +74,7 @@ enum Happened {
     Woken,
 }
 
-impl Carrier {
+impl Task {
     pub(super) fn new(common: Arc<Common>, folder: StateFolder, settings: Settings) -> Self {
         Self {
             common,
@@ -337,7 +337,7 @@ impl Asked {
 }
 
 /// Also when the runtime ends in the midst of something.
-impl Drop for Carrier {
+impl Drop for Task {
     fn drop(&mut self) {
         self.unlock();
         self.common.lock().ended = true;

@@ -1,4 +1,4 @@
-//! The client's end of the line protocol: one bounded exchange at a time, without waiting.
+//! The client's end of the line protocol: one bounded question at a time, without waiting.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,7 +23,7 @@ pub(super) struct Line {
 
 /// A question to a port of 127.0.0.1, and its answer.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct Question {
     /// What the system said at once, until that was told.
     line: Result<Line, Option<io::Error>>,
     is_connected: bool,
@@ -93,7 +93,7 @@ impl Line {
     }
 }
 
-impl Exchange {
+impl Question {
     /// Begins to connect, and to say this.
     pub(super) fn start(port: u16, command: &Command, registry: &Registry, token: Token) -> Self {
         Self::begin(port, command, (PROBE_CONNECT, Some(PROBE_REPLY)), registry, token)

@@ -1,4 +1,4 @@
-//! A session whose answers are waited for.
+//! A client whose every step is a poll.
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
@@ -7,31 +7,32 @@ use std::time::{Duration, Instant as Clock};
 use hyperwire_core::session::{CancelDelivery, Event, RequestId, ServerError, Session};
 use hyperwire_core::wire::CancelKey;
 
-use crate::answer::Answer;
 use crate::cancels::{Cancels, Standing};
-use crate::channel::Transport;
-use crate::conduit::Conduit;
 use crate::config::Config;
+use crate::connection::Connection;
 use crate::delivery::CancelTarget;
 use crate::error::Error;
 use crate::notices::Notices;
+use crate::response::Response;
 use crate::socket::LinkReport;
-use crate::statement::Graveyard;
+use crate::statement::PendingCloses;
+use crate::transport::Transport;
 
-/// A session and what carries it, for those who wait for answers.
+/// A connection on which requests are made one at a time, each answered by a [`Response`]. Every step is a poll; the
+/// clients of the runtimes are this and their way to wait.
 #[derive(Debug)]
-pub struct Carrier<T> {
-    pub(crate) conduit: Conduit<T>,
+pub struct Client<T> {
+    pub(crate) connection: Connection<T>,
     link: LinkReport,
     notices: Notices,
-    pub(crate) graveyard: Graveyard,
+    pub(crate) pending_closes: PendingCloses,
     pub(crate) statement_timeout: Option<Duration>,
     /// The last request that somebody waited for.
     pub(crate) open: Option<RequestId>,
     /// The owner of the transaction has gone: it is rolled back unless it is over.
     pub(crate) orphaned: bool,
     /// What ends such a transaction, until it is answered.
-    pub(crate) rollback: Option<Answer>,
+    pub(crate) rollback: Option<Response>,
     pub(crate) cancel_due: Option<CancelKey>,
     /// What its handles do.
     cancels: Arc<Cancels>,
@@ -39,7 +40,7 @@ pub struct Carrier<T> {
     awaits_cancels: bool,
 }
 
-impl<T: Transport> Carrier<T> {
+impl<T: Transport> Client<T> {
     /// When a connection that is begun at `epoch` has to be ready.
     #[must_use]
     pub fn connect_deadline(config: &Config, epoch: Clock) -> Clock {
@@ -51,13 +52,13 @@ impl<T: Transport> Carrier<T> {
     /// # Errors
     /// A configuration that cannot be sent; no random bytes.
     pub fn start(config: Config, transport: T, link: LinkReport, epoch: Clock) -> Result<Self, Error> {
-        let mut conduit = Conduit::start(config, epoch)?;
-        conduit.connected(transport);
+        let mut connection = Connection::start(config, epoch)?;
+        connection.connected(transport);
         Ok(Self {
-            conduit,
+            connection,
             link,
             notices: Notices::default(),
-            graveyard: Graveyard::default(),
+            pending_closes: PendingCloses::default(),
             statement_timeout: None,
             open: None,
             orphaned: false,
@@ -71,7 +72,7 @@ impl<T: Transport> Carrier<T> {
     /// Goes on until the start-up is over.
     pub fn poll_started(&mut self) -> Poll<Result<(), Error>> {
         loop {
-            match self.news()? {
+            match self.next_event()? {
                 Some(Event::Ready) => return Poll::Ready(Ok(())),
                 Some(_) => {}
                 None => return Poll::Pending,
@@ -92,11 +93,11 @@ impl<T: Transport> Carrier<T> {
             if self.poll_rollback()?.is_pending() {
                 return Poll::Pending;
             }
-            if let Some(id) = self.open.take().filter(|_| !self.conduit.session.is_idle()) {
+            if let Some(id) = self.open.take().filter(|_| !self.connection.session.is_idle()) {
                 self.abandon(id);
             }
-            while !self.conduit.session.is_idle() {
-                if self.news()?.is_none() && !self.conduit.session.is_idle() {
+            while !self.connection.session.is_idle() {
+                if self.next_event()?.is_none() && !self.connection.session.is_idle() {
                     return Poll::Pending;
                 }
             }
@@ -105,9 +106,9 @@ impl<T: Transport> Carrier<T> {
             }
             self.start_rollback()?;
         }
-        while self.news()?.is_some() {}
+        while self.next_event()?.is_some() {}
         if self.try_read()? {
-            while self.news()?.is_some() {}
+            while self.next_event()?.is_some() {}
         }
         self.poll_clear_to_send()
     }
@@ -117,12 +118,12 @@ impl<T: Transport> Carrier<T> {
         let standing = self.cancels.standing(T::now);
         self.awaits_cancels = standing == Standing::UnderWay;
         if standing == Standing::Burnt {
-            self.conduit.session.burn_cancel_key();
+            self.connection.session.burn_cancel_key();
         }
-        match self.conduit.session.fault() {
+        match self.connection.session.fault() {
             Some(fault) => {
                 let fault = fault.clone();
-                Poll::Ready(Err(self.conduit.dead(fault)))
+                Poll::Ready(Err(self.connection.dead(fault)))
             }
             None if self.awaits_cancels => Poll::Pending,
             None => Poll::Ready(Ok(())),
@@ -142,15 +143,20 @@ impl<T: Transport> Carrier<T> {
     /// What it takes to have a statement of this session canceled; `None` if the server gave no key.
     #[must_use]
     pub fn cancel_target(&self) -> Option<CancelTarget> {
-        let key = self.conduit.session.cancel_key()?;
-        Some(CancelTarget::new(&self.conduit.config, key, self.conduit.channel.is_encrypted(), &self.cancels))
+        let key = self.connection.session.cancel_key()?;
+        Some(CancelTarget::new(
+            &self.connection.config,
+            key,
+            self.connection.link.is_encrypted(),
+            &self.cancels,
+        ))
     }
 
     /// The next event that is for the caller, if it is here already; does what the events before it ask for.
     #[inline]
-    pub(crate) fn news(&mut self) -> Result<Option<Event>, Error> {
+    pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Error> {
         loop {
-            match self.conduit.poll()? {
+            match self.connection.poll()? {
                 Some(event @ Event::Row(_)) => return Ok(Some(event)),
                 Some(Event::SendCancel(key)) => {
                     // It is delivered before anything else is listened to.
@@ -166,16 +172,16 @@ impl<T: Transport> Carrier<T> {
 
     /// The next event of this request, if it is here already.
     #[inline]
-    pub(crate) fn news_of(&mut self, id: RequestId) -> Result<Option<Event>, Error> {
+    pub(crate) fn next_event_of(&mut self, id: RequestId) -> Result<Option<Event>, Error> {
         loop {
-            match self.news()? {
+            match self.next_event()? {
                 Some(event) if event.request() != Some(id) => {}
                 event => return Ok(event),
             }
         }
     }
 
-    /// Whether a CancelRequest is to be delivered now; [`Carrier::cancel_ended`] says what came of that.
+    /// Whether a CancelRequest is to be delivered now; [`Client::cancel_ended`] says what came of that.
     pub fn take_cancel(&mut self) -> Option<CancelTarget> {
         self.cancel_due.take()?;
         self.cancel_target()
@@ -184,44 +190,48 @@ impl<T: Transport> Carrier<T> {
     /// Says what became of a CancelRequest. If it may still arrive, the session ends behind the open request; the
     /// session's grace bounds the wait for its effect.
     pub fn cancel_ended(&mut self, delivery: CancelDelivery) {
-        self.conduit.advance_to(self.conduit.clock());
-        self.conduit.session.cancel_ended(delivery, &mut self.conduit.out);
+        self.connection.advance_to(self.connection.clock());
+        self.connection.session.cancel_ended(delivery, &mut self.connection.out);
     }
 
     /// Forgets a request; what is left of its answer is thrown away.
     pub(crate) fn abandon(&mut self, id: RequestId) {
         self.open = self.open.filter(|open| *open != id);
-        if self.conduit.session.fault().is_none() {
-            self.conduit.advance_to(self.conduit.clock());
-            self.conduit.session.abandon(id, self.conduit.now, &mut self.conduit.out);
+        if self.connection.session.fault().is_none() {
+            self.connection.advance_to(self.connection.clock());
+            self.connection.session.abandon(id, self.connection.now, &mut self.connection.out);
         }
     }
 
-    /// Ends the session; [`Carrier::poll_closed`] waits for the server to close its end, at most `bound`.
+    /// Ends the session; [`Client::poll_closed`] waits for the server to close its end, at most `bound`.
     pub fn start_close(&mut self, bound: Duration) {
-        self.conduit.start_close(bound);
+        self.connection.start_close(bound);
     }
 
     /// Goes on until the server has closed its end, or the bound has passed. That the transport fails is an end, too.
     pub fn poll_closed(&mut self) -> Poll<()> {
-        if self.news().is_err() || self.conduit.is_close_overdue() { Poll::Ready(()) } else { Poll::Pending }
+        if self.next_event().is_err() || self.connection.is_close_overdue() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
-    /// [`Conduit::hang_up`]
+    /// [`Connection::hang_up`]
     pub fn hang_up(&mut self) {
-        self.conduit.hang_up();
+        self.connection.hang_up();
     }
 
     /// The session.
     #[must_use]
     pub fn session(&self) -> &Session {
-        &self.conduit.session
+        &self.connection.session
     }
 
     /// How it was connected.
     #[must_use]
     pub fn config(&self) -> &Config {
-        &self.conduit.config
+        &self.connection.config
     }
 
     /// What the socket was set up with.

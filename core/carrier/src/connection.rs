@@ -1,4 +1,4 @@
-//! A session and what moves its bytes, without an opinion on who waits for its answers.
+//! A session and what moves its bytes: events out, and nothing that waits for them.
 
 use std::io;
 use std::time::{Duration, Instant as Clock};
@@ -10,23 +10,24 @@ use hyperwire_core::time::Instant;
 use hyperwire_core::wire::CancelKey;
 
 use crate::bound::FOR_EVER;
-use crate::channel::{Channel, Transport};
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::error::Error;
+use crate::link::Link;
+use crate::transport::Transport;
 
-/// A session, its buffers and its transport. A [`Carrier`](super::Carrier) is one with answers that are waited for; a
-/// runtime that hands out events as they come, to whoever drives it, takes the conduit alone.
+/// A session, its buffers and its transport. A [`Client`](super::Client) is one with answers that are waited for; a
+/// runtime that hands out events as they come, to whoever drives it, takes the connection alone.
 ///
 /// Such a runtime [polls](Self::poll) until there is nothing more to tell, [writes](Self::try_write),
 /// [reads](Self::try_read) once, and begins again; when neither moved anything it waits for [`Self::wants`]. After an
 /// error the transport is closed, and every later call says the same.
 #[derive(Debug)]
-pub struct Conduit<T> {
+pub struct Connection<T> {
     pub(crate) session: Session,
     pub(crate) input: InBuf,
     pub(crate) out: OutBuf,
-    pub(crate) channel: Channel<T>,
+    pub(crate) link: Link<T>,
     pub(crate) config: Config,
     pub(crate) epoch: Clock,
     /// The time as of the last wait. Reading the clock for every row would cost more than the row.
@@ -37,7 +38,7 @@ pub struct Conduit<T> {
     pub(crate) lost: Option<io::Error>,
 }
 
-impl<T: Transport> Conduit<T> {
+impl<T: Transport> Connection<T> {
     /// Starts a session that has no transport yet: requests are taken, nothing is moved. Its start-up has to be over
     /// [`Config::connect_timeout`] after `epoch`, or earlier if the session's own bound is.
     ///
@@ -49,13 +50,13 @@ impl<T: Transport> Conduit<T> {
         config.session.startup_timeout = config.session.startup_timeout.min(left);
         let (now, mut out) = (Instant::EPOCH + passed, OutBuf::new());
         let session = Session::start(config.session.clone(), nonce()?, now, &mut out)?;
-        let (input, channel) = (InBuf::new(), Channel::new());
-        Ok(Self { session, input, out, channel, config, epoch, now, closing: None, lost: None })
+        let (input, link) = (InBuf::new(), Link::new());
+        Ok(Self { session, input, out, link, config, epoch, now, closing: None, lost: None })
     }
 
     /// Gives it the transport, which is connected.
     pub fn connected(&mut self, transport: T) {
-        self.channel.open(transport);
+        self.link.open(transport);
     }
 
     /// The transport, to wait for it.
@@ -63,7 +64,7 @@ impl<T: Transport> Conduit<T> {
     /// # Errors
     /// There is none yet, or it was closed because the session is dead.
     pub fn transport(&mut self) -> io::Result<&mut T> {
-        self.channel.transport()
+        self.link.transport()
     }
 
     /// The next event, if it is here already. TLS is seen to in here; a CancelRequest is not.
@@ -86,7 +87,7 @@ impl<T: Transport> Conduit<T> {
 
     #[cold]
     fn start_tls(&mut self) -> Result<(), Error> {
-        self.channel.start_tls(&self.config).map_err(|error| self.tls_failed(error))
+        self.link.start_tls(&self.config).map_err(|error| self.tls_failed(error))
     }
 
     /// The row that the last event announced.
@@ -144,7 +145,7 @@ impl<T: Transport> Conduit<T> {
 
     /// Closes the transport: the server is to learn at once that nobody listens any more.
     pub fn close(&mut self) {
-        self.channel.close();
+        self.link.close();
     }
 
     /// Nothing comes of this session, which has not begun; whoever asks later is told what the system said.
@@ -157,7 +158,7 @@ impl<T: Transport> Conduit<T> {
     /// Begins to deliver the CancelRequest with this key that the session asked for.
     #[must_use]
     pub fn deliver(&self, key: CancelKey) -> Delivery<T> {
-        Delivery::start(&self.config, key, self.channel.is_encrypted())
+        Delivery::start(&self.config, key, self.link.is_encrypted())
     }
 
     /// What time it is by the session's clock.

@@ -1,41 +1,22 @@
-//! The bytes' way: a transport that does not block, plain or under TLS.
+//! The way to the server: a transport, plain or under TLS.
 
-use std::io::{self, Read, Write};
-use std::time::Instant;
+use std::io;
 
 use crate::config::Config;
 #[cfg(feature = "tls")]
 use crate::tls::TlsStream;
+use crate::transport::{Ready, Transport};
 
-/// A connection to the server that moves bytes without waiting: what is not possible now is
-/// [`io::ErrorKind::WouldBlock`]. A read must ask the system, so that a goodbye is heard that came a moment ago.
-pub trait Transport: Read + Write {
-    /// What time it is by the clock that waits for this.
-    #[must_use]
-    fn now() -> Instant {
-        Instant::now()
-    }
-}
-
-/// What a transport is ready for, or is to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ready {
-    /// Bytes, or the end of the file, or an error.
-    pub readable: bool,
-    /// Space for bytes, or an error.
-    pub writable: bool,
-}
-
-/// A transport, and what is around it.
+/// A transport once there is one, and TLS on it if that was agreed on.
 #[derive(Debug)]
-pub(crate) struct Channel<T> {
+pub(crate) struct Link<T> {
     /// `None` until it is connected and once it was closed.
     transport: Option<T>,
     #[cfg(feature = "tls")]
     tls: Option<TlsStream>,
 }
 
-impl<T: Transport> Channel<T> {
+impl<T: Transport> Link<T> {
     pub(crate) fn new() -> Self {
         Self {
             transport: None,

@@ -1,23 +1,23 @@
-//! The loop: one session, one socket, and being woken.
+//! How a client waits: one session, one socket, and being woken.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use hyperwire_carrier::{Carrier, Config, Error, Ready, Transport as _};
+use hyperwire_carrier::{self as carrier, Config, Error, Ready, Transport as _};
 use hyperwire_core::session::CancelDelivery;
 use tokio::task::yield_now;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::sleep_until;
 
-use crate::cancel::{CancelHandle, deliver};
+use crate::cancel::deliver;
+use crate::client::Client;
 use crate::connect::connect;
 use crate::transport::Transport;
 
 /// A CancelRequest on its way. It is kept here and not in the future that waits for it, which may be dropped.
-type Delivery = Pin<Box<dyn Future<Output = CancelDelivery> + Send>>;
+pub(crate) type Delivery = Pin<Box<dyn Future<Output = CancelDelivery> + Send>>;
 
 /// Tokio's timers reach two years; one that fires early changes nothing.
 const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
@@ -26,53 +26,43 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(24 * 60 * 60);
 /// tokio's own budget of 128 would be too much.
 const LONGEST_TURN: u32 = 8;
 
-/// A session and what waits for it.
-pub(crate) struct Connection {
-    pub(crate) carrier: Carrier<Transport>,
-    /// Only ever reached through `&mut`: the mutex makes a client `Sync`, and is never locked.
-    delivery: Mutex<Option<Delivery>>,
-    timer: Option<Pin<Box<Sleep>>>,
-    /// How often in a row there was nothing to wait for.
-    turn: u32,
-}
-
-impl Connection {
+impl Client {
     pub(crate) async fn open(config: Config) -> Result<Self, Error> {
         let epoch = Transport::now();
-        let deadline = Carrier::<Transport>::connect_deadline(&config, epoch);
+        let deadline = carrier::Client::<Transport>::connect_deadline(&config, epoch);
         let connected = connect(&config.endpoint, &config.link, deadline).await;
         let (transport, link) =
             connected.map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
-        let carrier = Carrier::start(config, transport, link, epoch)?;
-        let mut connection = Self { carrier, delivery: Mutex::new(None), timer: None, turn: 0 };
-        connection.until(Carrier::poll_started).await?;
-        Ok(connection)
+        let inner = carrier::Client::start(config, transport, link, epoch)?;
+        let mut client = Self { inner, delivery: Mutex::new(None), timer: None, turn: 0 };
+        client.until(carrier::Client::poll_started).await?;
+        Ok(client)
     }
 
     /// Waits until a request can be sent.
-    pub(crate) async fn ready(&mut self) -> Result<&mut Carrier<Transport>, Error> {
-        self.until(Carrier::poll_ready).await?;
-        Ok(&mut self.carrier)
+    pub(crate) async fn ready(&mut self) -> Result<&mut carrier::Client<Transport>, Error> {
+        self.until(carrier::Client::poll_ready).await?;
+        Ok(&mut self.inner)
     }
 
     /// Waits for what `step` polls.
     pub(crate) async fn until<R>(
         &mut self,
-        mut step: impl FnMut(&mut Carrier<Transport>) -> Poll<Result<R, Error>>,
+        mut step: impl FnMut(&mut carrier::Client<Transport>) -> Poll<Result<R, Error>>,
     ) -> Result<R, Error> {
         poll_fn(|cx| self.poll_until(cx, &mut step)).await
     }
 
-    /// [`Connection::until`], for those who poll.
+    /// [`Client::until`], for those who poll.
     #[inline]
     pub(crate) fn poll_until<R>(
         &mut self,
         cx: &mut Context<'_>,
-        mut step: impl FnMut(&mut Carrier<Transport>) -> Poll<Result<R, Error>>,
+        mut step: impl FnMut(&mut carrier::Client<Transport>) -> Poll<Result<R, Error>>,
     ) -> Poll<Result<R, Error>> {
         loop {
-            if let Poll::Ready(outcome) = step(&mut self.carrier) {
-                if outcome.is_err() && self.carrier.session().fault().is_some() {
+            if let Poll::Ready(outcome) = step(&mut self.inner) {
+                if outcome.is_err() && self.inner.session().fault().is_some() {
                     // There is nothing left to cancel.
                     *self.delivery() = None;
                 }
@@ -90,19 +80,15 @@ impl Connection {
     }
 
     /// Ends the session; what the server still has to say, or that it is lost, is of no interest.
-    pub(crate) async fn close(&mut self, bound: Duration) {
-        self.carrier.start_close(bound);
-        let _ = self.until(|carrier| carrier.poll_closed().map(Ok)).await;
-    }
-
-    pub(crate) fn cancel_handle(&self) -> Option<CancelHandle> {
-        self.carrier.cancel_target().map(CancelHandle::new)
+    pub(crate) async fn close_within(&mut self, bound: Duration) {
+        self.inner.start_close(bound);
+        let _ = self.until(|inner| inner.poll_closed().map(Ok)).await;
     }
 
     /// Sends what is to be sent, and is ready when something happened. Reading never waits for writing, nor either for
     /// the delivery of a cancel.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Some(target) = self.carrier.take_cancel() {
+        if let Some(target) = self.inner.take_cancel() {
             // The session bounds the wait for its effect, whatever comes of it.
             *self.delivery() =
                 Some(Box::pin(async move { deliver(&target, target.deliver()).await.delivery }));
@@ -110,26 +96,26 @@ impl Connection {
         let delivery = self.delivery().as_mut().map(|delivery| delivery.as_mut().poll(cx));
         if let Some(Poll::Ready(delivery)) = delivery {
             *self.delivery() = None;
-            self.carrier.cancel_ended(delivery);
+            self.inner.cancel_ended(delivery);
             return Poll::Ready(Ok(()));
         }
-        if let Some(cancels) = self.carrier.awaited_cancels() {
+        if let Some(cancels) = self.inner.awaited_cancels() {
             let settled = cancels.poll_settled(cx).is_ready() || self.is_time(cx, cancels.until());
             return if settled { Poll::Ready(Ok(())) } else { Poll::Pending };
         }
-        self.carrier.try_write()?;
-        let wants = self.carrier.wants();
+        self.inner.try_write()?;
+        let wants = self.inner.wants();
         if wants.at_once {
-            return Poll::Ready(self.carrier.carry(wants.ready));
+            return Poll::Ready(self.inner.carry(wants.ready));
         }
-        let ready = match self.carrier.transport().and_then(|socket| socket.poll_ready(cx, wants.ready)) {
+        let ready = match self.inner.transport().and_then(|socket| socket.poll_ready(cx, wants.ready)) {
             Ok(ready) => ready,
-            Err(error) => return Poll::Ready(Err(self.carrier.link_lost(error))),
+            Err(error) => return Poll::Ready(Err(self.inner.link_lost(error))),
         };
         if ready == Ready::default() && !self.is_time(cx, wants.deadline) {
             return Poll::Pending;
         }
-        Poll::Ready(self.carrier.carry(ready))
+        Poll::Ready(self.inner.carry(ready))
     }
 
     fn delivery(&mut self) -> &mut Option<Delivery> {
@@ -149,11 +135,5 @@ impl Connection {
             timer.as_mut().reset(deadline);
         }
         timer.as_mut().poll(cx).is_ready()
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").field("carrier", &self.carrier).finish_non_exhaustive()
     }
 }
