@@ -3,7 +3,7 @@
 //! What every runtime of hyperwire does but wait: for those who write one.
 //!
 //! A [`Client`] is a connection on which requests are made one at a time. Its `poll_` methods go as far as that takes no
-//! waiting. When they are [`Pending`](Poll::Pending), a runtime delivers a cancel if one is due
+//! waiting. When they are [`Pending`](std::task::Poll::Pending), a runtime delivers a cancel if one is due
 //! ([`Client::take_cancel`]; [`Delivery`] does all of it but connect and wait), waits for the [`Cancels`] of others if it
 //! has to ([`Client::awaited_cancels`]), waits for [`Client::wants`], tells [`Client::carry`] what came of it, and polls again.
 //! Nothing is lost if it does not: everything that is under way is kept here, not in whoever polls.
@@ -49,6 +49,7 @@ mod statement;
 pub mod tls;
 mod transaction;
 mod transport;
+mod url;
 
 pub use bound::{FOR_EVER, deadline};
 pub use bytes::Wants;
@@ -62,3 +63,4 @@ pub use hyperwire_core;
 pub use response::{Response, affected};
 pub use statement::Statement;
 pub use transport::{Ready, Transport};
+pub use url::{UrlError, UrlPart};

@@ -4,8 +4,9 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::config::Config;
 use crate::socket::is_not_now;
@@ -19,6 +20,49 @@ pub struct TlsConfig {
     pub client: Arc<ClientConfig>,
     /// The name that the certificate must be for.
     pub server_name: ServerName<'static>,
+}
+
+impl TlsConfig {
+    /// Trusts the certificates in this PEM text, and none besides, to vouch for a server of this name.
+    ///
+    /// # Errors
+    /// There is no certificate in the text, or one that cannot be read; the name is neither a DNS name nor an IP address.
+    pub fn from_pem(roots: &[u8], server_name: &str) -> Result<Self, TlsConfigError> {
+        let server_name = ServerName::try_from(server_name.to_owned())
+            .map_err(|_| TlsConfigError::ServerName { name: server_name.to_owned() })?;
+        let mut trusted = RootCertStore::empty();
+        for root in CertificateDer::pem_slice_iter(roots) {
+            let root = root.map_err(|error| TlsConfigError::Certificate(error.to_string()))?;
+            trusted.add(root).map_err(|error| TlsConfigError::Certificate(error.to_string()))?;
+        }
+        if trusted.is_empty() {
+            return Err(TlsConfigError::NoCertificate);
+        }
+        let client = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| TlsConfigError::Certificate(error.to_string()))?
+            .with_root_certificates(trusted)
+            .with_no_client_auth();
+        Ok(Self { client: Arc::new(client), server_name })
+    }
+}
+
+/// Why certificates are of no use.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsConfigError {
+    /// The text has none.
+    #[error("there is no certificate in PEM form, which begins with -----BEGIN CERTIFICATE-----")]
+    NoCertificate,
+    /// One cannot be read.
+    #[error("a certificate cannot be read: {0}")]
+    Certificate(String),
+    /// The name is neither a DNS name nor an IP address.
+    #[error("{name:?} is neither a DNS name nor an IP address")]
+    ServerName {
+        /// The name.
+        name: String,
+    },
 }
 
 /// A TLS session over somebody else's transport.
