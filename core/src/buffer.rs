@@ -1,30 +1,32 @@
-//! The two byte buffers of a connection. The driver owns them; the session looks into one and appends to the other.
+//! The two byte buffers of a connection. The driver owns both; the session reads from the [`InBuf`] and appends to the
+//! [`OutBuf`].
 
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::wire::InitialMessage;
 
-/// Bytes that an empty input buffer holds: enough for any small result, small enough for a thousand idle sessions.
+/// The size of a new input buffer, in bytes: enough for any small result, small enough for a thousand idle sessions.
 const INITIAL: usize = 8 << 10;
-/// Bytes up to which an input buffer grows because reads fill it. Larger made no difference (8 KiB to 4 MiB were
-/// measured within 5 % of each other on a 10-million-row scan), and this much stays in a second-level cache.
+/// The size, in bytes, up to which an input buffer grows when reads keep filling it. Larger sizes made no difference
+/// (8 KiB to 4 MiB were within 5 % of each other on a 10-million-row scan), and this size stays in a second-level
+/// cache.
 const STREAMING: usize = 256 << 10;
 
-/// What arrived and was not consumed yet.
+/// Bytes that have arrived and have not been consumed yet.
 ///
-/// A driver asks for [`InBuf::space`], reads into it and reports [`InBuf::filled`]. The buffer grows while reads fill
-/// it, and for a message larger than itself; at most to twice of what really arrived, so that a declared length alone
-/// costs nothing.
+/// A driver asks for [`InBuf::space`], reads into it and reports how much it read with [`InBuf::filled`]. The buffer
+/// grows while reads fill it, and to hold a message larger than itself. It grows to at most twice what has really
+/// arrived, so a message that only declares a large length allocates nothing.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct InBuf {
-    /// All of it is initialised; bytes outside `head..tail` mean nothing.
+    /// Initialised throughout; only the bytes in `head..tail` are unread input.
     bytes: Vec<u8>,
     head: usize,
     tail: usize,
-    /// Bytes that must be here before the next message is whole.
+    /// How many unread bytes make the next message complete.
     needed: usize,
-    /// The last read left no space.
+    /// Whether the last read filled all the space it was given.
     eager: bool,
 }
 
@@ -35,20 +37,22 @@ impl InBuf {
         Self { bytes: Vec::new(), head: 0, tail: 0, needed: 0, eager: false }
     }
 
-    /// Where the next bytes go; never empty.
+    /// The space to read the next bytes into; never empty.
     pub fn space(&mut self) -> &mut [u8] {
         self.make_space();
         &mut self.bytes[self.tail..]
     }
 
-    /// Says that `count` bytes of [`InBuf::space`] were written. More than there was space for counts as all of it.
+    /// Reports that `count` bytes were written to [`InBuf::space`]. A count larger than that space is taken as all of
+    /// it.
     pub fn filled(&mut self, count: usize) {
         let space = self.bytes.len() - self.tail;
         self.eager = count >= space;
         self.tail += count.min(space);
     }
 
-    /// Copies bytes in: [`InBuf::space`] and [`InBuf::filled`] for those who have them already.
+    /// Copies `bytes` in, for callers that already hold them; does what [`InBuf::space`] and [`InBuf::filled`] do
+    /// together.
     pub fn extend(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let space = self.space();
@@ -59,14 +63,14 @@ impl InBuf {
         }
     }
 
-    /// What arrived and was not consumed.
+    /// The bytes that have arrived and have not been consumed.
     #[inline]
     #[must_use]
     pub fn unread(&self) -> &[u8] {
         &self.bytes[self.head..self.tail]
     }
 
-    /// Bytes of memory that the buffer holds on to.
+    /// The number of bytes allocated.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
@@ -103,7 +107,7 @@ impl InBuf {
         let wanted = if size == 0 {
             INITIAL
         } else if self.tail == size {
-            // Full of one message that is not whole yet.
+            // One incomplete message fills the whole buffer.
             (size * 2).min(self.needed.max(size + INITIAL))
         } else if self.eager && size < STREAMING {
             size * 2
@@ -118,12 +122,12 @@ impl InBuf {
 }
 
 impl InBuf {
-    /// Whether it has grown for a large message that is gone, behind which little has come yet.
+    /// Whether the buffer grew for a large message that has been consumed, and little has arrived since.
     fn is_oversized(&self) -> bool {
         self.bytes.len() > STREAMING && self.needed <= STREAMING && self.tail - self.head <= STREAMING / 2
     }
 
-    /// Gives the memory of a large message back. What is unread starts at 0.
+    /// Frees the memory that a large message needed. The unread bytes must start at 0.
     fn shrink(&mut self) {
         if self.is_oversized() {
             self.bytes.truncate(STREAMING);
@@ -139,7 +143,7 @@ impl fmt::Debug for InBuf {
     }
 }
 
-/// What is to be sent and was not sent yet.
+/// Bytes that are waiting to be sent.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct OutBuf {
     bytes: Vec<u8>,
@@ -153,19 +157,19 @@ impl OutBuf {
         Self { bytes: Vec::new(), head: 0 }
     }
 
-    /// What is to be sent next.
+    /// The bytes to send next.
     #[must_use]
     pub fn unsent(&self) -> &[u8] {
         &self.bytes[self.head..]
     }
 
-    /// Says that the first `count` bytes of [`OutBuf::unsent`] were sent.
+    /// Reports that the first `count` bytes of [`OutBuf::unsent`] were sent.
     pub fn sent(&mut self, count: usize) {
         self.head = self.head.saturating_add(count).min(self.bytes.len());
         if self.head == self.bytes.len() {
             self.clear();
         } else if self.head >= INITIAL && self.head >= self.bytes.len() - self.head {
-            // At most as many bytes move as were sent since the last time.
+            // Moves at most as many bytes as were sent since the previous move.
             self.bytes.drain(..self.head);
             self.head = 0;
             if self.bytes.capacity() / 2 > self.bytes.len() {
@@ -174,33 +178,32 @@ impl OutBuf {
         }
     }
 
-    /// Bytes of memory that the buffer holds on to: at most four times what is unsent, or 1 MiB, after something was
-    /// sent.
+    /// The number of bytes allocated: after a send, at most four times what is unsent, or 1 MiB, whichever is larger.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Whether everything was sent.
+    /// Whether everything has been sent.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.head == self.bytes.len()
     }
 
-    /// Forgets what was not sent: the connection is gone.
+    /// Discards what has not been sent, for a connection that is gone.
     pub fn clear(&mut self) {
         self.head = 0;
         self.bytes.clear();
-        // One large statement must not cost its size for the rest of the session.
+        // One large statement must not pin its memory for the rest of the session.
         self.bytes.shrink_to(STREAMING);
     }
 
-    /// Appends a message that opens a connection without a session: a CancelRequest.
+    /// Appends a message that opens a connection without a session, such as a CancelRequest.
     pub fn push(&mut self, message: &InitialMessage<'_>) {
         message.encode(&mut self.bytes);
     }
 
-    /// Where messages are appended.
+    /// The vector that messages are appended to.
     pub(crate) fn queue(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
     }
@@ -229,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_stays_within_twice_of_what_arrived() {
+    fn the_buffer_grows_to_at_most_twice_what_arrived() {
         let mut input = InBuf::new();
         input.needs(100 << 20);
         let mut arrived = 0;
@@ -264,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backlog_that_is_sent_gives_its_memory_back() {
+    fn sending_a_backlog_frees_its_memory() {
         let mut out = OutBuf::new();
         out.queue().resize(64 << 20, 7);
 
@@ -280,9 +283,9 @@ mod tests {
         assert!(out.capacity() <= STREAMING, "{} bytes are held for 100", out.capacity());
     }
 
-    /// What is appended while the peer reads slowly: the buffer follows what is unsent, and no byte is lost.
+    /// Appends while the peer reads slowly: the allocation follows what is unsent, and no byte is lost.
     #[test]
-    fn a_backlog_that_never_empties_stays_as_small_as_what_is_unsent() {
+    fn a_backlog_that_never_empties_allocates_in_proportion_to_what_is_unsent() {
         let mut out = OutBuf::new();
         let (mut appended, mut received) = (0_u64, 0_u64);
         for _ in 0..20_000 {
@@ -301,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_there_is_counts_as_all_of_it() {
+    fn a_sent_count_above_what_is_unsent_means_all_of_it() {
         let mut out = OutBuf::new();
         out.queue().extend([1, 2]);
         out.sent(1);
@@ -312,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_with_a_bit_of_the_next_behind_it_gives_its_memory_back() {
+    fn consuming_a_large_message_frees_its_memory_when_part_of_the_next_has_arrived() {
         let mut input = InBuf::new();
         input.needs(4 << 20);
         input.extend(&std::vec![7; (4 << 20) + 3]);
@@ -326,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_gives_its_memory_back() {
+    fn consuming_a_large_message_frees_its_memory() {
         let mut input = InBuf::new();
         input.needs(4 << 20);
         input.extend(&std::vec![7; 4 << 20]);

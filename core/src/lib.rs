@@ -1,29 +1,29 @@
 //! # hyperwire-core
 //!
-//! Every decision that a client of Hyper (`hyperd`) makes, and every one of the daemon that programs share, as state
-//! machines without input or output: no socket, no clock, no thread, no randomness. A runtime hands in bytes and the
-//! time, takes out bytes and events, and waits for what the machine says it wants. Being `no_std`, the crate could not
-//! cheat if it tried.
+//! Every decision that a client of Hyper (`hyperd`) makes, and every decision of the daemon through which programs
+//! share one hyperd, as state machines without input or output: no socket, no clock, no thread, no randomness. A
+//! runtime hands in bytes and the time, takes out bytes and events, and waits for what the machine asks for. The crate
+//! is `no_std` and forbids unsafe code, so it has no way to open a socket or read a clock.
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`time`] | instants that the driver hands in |
+//! | [`time`] | the instants that the driver hands in |
 //! | [`buffer`] | the two byte buffers that the driver owns |
-//! | [`wire`] | messages to bytes and back: framing, limits, every message of the protocol |
+//! | [`wire`] | encoding and decoding: framing, limits, every message of the protocol |
 //! | [`session`] | one connection, from its first byte to its last |
 //! | [`row`] | columns, typed values, parameters |
 //! | [`sql`] | hyperd's tokens; quoting of identifiers and literals; names `alias."Schema".table`; scripts into statements |
 //! | [`liveness`] | how a connection notices that its peer has vanished |
-//! | [`pool`] | when a session that lay idle is checked before it is used again, and what becomes of one that is given back |
-//! | [`hyperd`] | the server process: endpoints, command line, callback, where it comes from |
-//! | [`control`] | how programs talk with the daemon that they share: its record, its lines, its locks, who is who |
-//! | [`election`] | a client's way to that daemon: find, scan, spawn, wait, stop the higher one, adopt |
-//! | [`daemon`] | the daemon's own life: lock, listen, engine up, ready, leases, draining |
-//! | [`guide`] | writing a runtime, step by step |
+//! | [`pool`] | whether a pool checks an idle session before it lends it out, and whether it keeps a returned one |
+//! | [`hyperd`] | the server process: its endpoints, command line and callback, and which package holds it |
+//! | [`control`] | how programs talk to the shared daemon: its record, its line protocol, its locks, process identity |
+//! | [`election`] | how a client reaches that daemon: find, scan, spawn, wait, stop a second one, adopt |
+//! | [`daemon`] | the daemon's own life cycle: lock, listen, start hyperd, ready, leases, draining |
+//! | [`guide`] | how to write a runtime, step by step |
 //!
 //! # A whole driver
 //!
-//! This is all that it takes to run a statement over anything that reads and writes. A runtime adds waiting for
+//! The function below is enough to run a statement over anything that reads and writes. A runtime adds waiting for
 //! readiness, deadlines, and the second connection that a cancel needs; the [`guide`] walks through writing one.
 //!
 //! ```
@@ -41,7 +41,7 @@
 //!     let mut one = 0;
 //!     loop {
 //!         match session.poll(&mut input, &mut out, now)? {
-//!             Some(Event::Row(_)) => one = session.row(&input).ok_or("announced")?.get(0)?,
+//!             Some(Event::Row(_)) => one = session.row(&input).ok_or("no row is held")?.get(0)?,
 //!             Some(Event::Failed { error, .. }) => return Err(error.into()),
 //!             Some(Event::Finished { .. }) => return Ok(one),
 //!             Some(_) => {}

@@ -1,14 +1,15 @@
 //! Time as the core sees it: a number that the driver hands in.
 //!
-//! The core has no clock. Whoever drives a machine picks an epoch (usually the moment it was created), reads its own
-//! clock and passes an [`Instant`] with every input. A simulation passes whatever it likes.
+//! The core has no clock. The driver of a machine picks an epoch (usually the moment at which it created the machine),
+//! reads its own clock and passes an [`Instant`] with every input. A simulation passes any instant it likes.
 
 use core::ops::{Add, AddAssign, Sub};
 pub use core::time::Duration;
 
 /// A point in time: nanoseconds since an epoch that the driver chose, good for 584 years.
 ///
-/// All arithmetic saturates, so a hostile or absurd duration gives "never" instead of a wrapped deadline.
+/// All arithmetic saturates: an absurdly long duration yields [`Instant::NEVER`], not a deadline that has wrapped
+/// around.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 
@@ -30,7 +31,7 @@ impl Instant {
         self.0
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// The time from `earlier` to this instant; zero if `earlier` is the later one.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -71,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_instant_is_zero_after_a_later_one() {
+    fn the_time_since_a_later_instant_is_zero() {
         let (early, late) = (Instant::from_nanos(1), Instant::from_nanos(9));
 
         assert_eq!(early - late, Duration::ZERO);

@@ -1,36 +1,36 @@
-//! The Authentication family: everything that the server can ask for.
+//! The Authentication messages: every kind of login that the server can ask for.
 
 use alloc::vec::Vec;
 
 use super::{Reader, Violation, put_cstr};
 
-/// An Authentication message. Hyper was seen to send `Ok` and the three SASL kinds.
+/// An Authentication message. In tests, Hyper has sent only `Ok` and the three SASL kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Authentication<'a> {
-    /// The client is in.
+    /// The login succeeded.
     Ok,
-    /// The password, in clear text, is wanted.
+    /// The server asks for the password in clear text.
     CleartextPassword,
-    /// The password, hashed with MD5 and this salt, is wanted.
+    /// The server asks for the password, hashed with MD5 and this salt.
     Md5Password {
         /// The salt.
         salt: [u8; 4],
     },
-    /// A SASL exchange with one of these mechanisms is wanted.
+    /// The server asks for a SASL exchange with one of these mechanisms.
     Sasl {
-        /// The mechanisms' names, each ended by a zero byte, the list ended by another.
+        /// The mechanisms' names, each followed by a zero byte; one more zero byte ends the list.
         mechanisms: &'a [u8],
     },
     /// The server's next SASL message.
     SaslContinue(&'a [u8]),
     /// The server's last SASL message.
     SaslFinal(&'a [u8]),
-    /// Some method that this crate does not know.
+    /// A method that this crate does not know.
     Other {
         /// The method's number.
         method: i32,
-        /// What came with it.
+        /// The rest of the message.
         data: &'a [u8],
     },
 }
@@ -58,7 +58,7 @@ impl<'a> Authentication<'a> {
         Ok(message)
     }
 
-    /// The mechanisms of [`Authentication::Sasl`]; nothing for the others.
+    /// The mechanisms that [`Authentication::Sasl`] offers; empty for the other kinds.
     pub fn mechanisms(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let list = if let Self::Sasl { mechanisms } = self { *mechanisms } else { &[] };
         list.split(|&byte| byte == 0).take_while(|name| !name.is_empty())

@@ -41,7 +41,7 @@ pub enum BackendMessage<'a> {
     NoticeResponse(Report<'a>),
     /// `t`
     ParameterDescription(ParameterTypes<'a>),
-    /// `S`; Hyper also sends `alive=?` every 5 s while a statement runs, at any place
+    /// `S`; while a statement runs, Hyper also sends `alive=?` every 5 s, between any two messages
     ParameterStatus {
         /// The setting.
         name: &'a str,
@@ -61,25 +61,25 @@ pub enum BackendMessage<'a> {
 /// Whether the session is in a transaction block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TransactionStatus {
-    /// `I`: none.
+    /// `I`: no transaction is open.
     #[default]
     Idle,
-    /// `T`: in one.
+    /// `T`: a transaction is open.
     InTransaction,
-    /// `E`: in one that failed; only ROLLBACK helps.
+    /// `E`: the open transaction has failed and accepts only ROLLBACK.
     Failed,
 }
 
-/// What CopyInResponse and CopyOutResponse carry. Hyper sets every format to 0, whatever it is.
+/// The body of CopyInResponse and CopyOutResponse. Hyper sets every format to 0, whatever the data's real format is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CopyResponse<'a> {
     /// The overall format: 0 text, 1 binary.
     pub format: u8,
-    /// A big-endian format code a column.
+    /// One big-endian format code per column.
     pub columns: &'a [[u8; 2]],
 }
 
-/// The fields of one row, as they came.
+/// The undecoded fields of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DataRow<'a> {
     fields: usize,
@@ -98,7 +98,7 @@ impl<'a> DataRow<'a> {
         Ok(Self { fields, body })
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     #[must_use]
     pub fn len(&self) -> usize {
         self.fields
@@ -116,7 +116,7 @@ impl<'a> DataRow<'a> {
         core::iter::from_fn(move || reader.value().ok()).take(self.fields)
     }
 
-    /// Appends what these fields are on the wire; a server uses it with [`DataRow::from_body`].
+    /// Encodes these fields and appends them to `out`, for a server that builds a row with [`DataRow::from_body`].
     pub fn write_fields(fields: &[Option<&[u8]>], out: &mut Vec<u8>) {
         put_count(out, fields.len());
         for field in fields {
@@ -130,20 +130,20 @@ impl<'a> DataRow<'a> {
         }
     }
 
-    /// Takes bytes that [`DataRow::write_fields`] made.
+    /// Wraps bytes that [`DataRow::write_fields`] produced.
     ///
     /// # Errors
-    /// When they are not such a list.
+    /// If the bytes are not a well-formed field list.
     pub fn from_body(body: &'a [u8]) -> Result<Self, Violation> {
         Self::decode(body)
     }
 }
 
 impl<'a> BackendMessage<'a> {
-    /// Decodes one message; every field is checked, nothing is copied.
+    /// Decodes one message. Every field is checked and nothing is copied.
     ///
     /// # Errors
-    /// An unknown type byte, or a body that is not what the type calls for.
+    /// If the type byte is unknown, or the body is malformed for its type.
     pub fn decode(frame: Frame<'a>) -> Result<Self, Violation> {
         let mut reader = Reader::new(name(frame.tag), frame.body);
         let message = match frame.tag {

@@ -4,8 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Reader, Violation, put_count, put_cstr};
 
-/// What the columns of a result are. The number of columns is checked against the message; the columns themselves
-/// are decoded as they are asked for.
+/// The columns of a result. [`RowDescription::columns`] decodes them again each time, so this type holds only a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowDescription<'a> {
     columns: usize,
@@ -17,17 +16,18 @@ pub struct RowDescription<'a> {
 pub struct ColumnDescription<'a> {
     /// The column's name; Hyper calls unnamed expressions `1`, `2` ... by position.
     pub name: &'a str,
-    /// The table the column comes from, 0 if it is an expression.
+    /// The OID of the table that the column comes from, 0 if it is an expression.
     pub table_oid: u32,
     /// The column's number in that table, 0 if it is an expression.
     pub attribute: i16,
     /// The data type.
     pub type_oid: u32,
-    /// Bytes of a value, -1 if they vary. Hyper claims 4 for `time` and 1 for `char(1)`, which is not so.
+    /// The size of a value in bytes, -1 if it varies. Hyper reports 4 for `time` and 1 for `char(1)`, and both are
+    /// wrong.
     pub type_size: i16,
-    /// Length or precision and scale, as the type has it; -1 if it has none.
+    /// The type's length, or its precision and scale; -1 for a type that has none.
     pub type_modifier: i32,
-    /// The format code. Always 0 from Hyper, whatever the format really is.
+    /// The format code. Hyper always sends 0, whatever the real format is.
     pub format: i16,
 }
 
@@ -43,7 +43,7 @@ impl<'a> RowDescription<'a> {
         Ok(Self { columns, body })
     }
 
-    /// How many columns there are.
+    /// The number of columns.
     #[must_use]
     pub fn len(&self) -> usize {
         self.columns
@@ -66,7 +66,7 @@ impl<'a> RowDescription<'a> {
         out.extend_from_slice(self.body);
     }
 
-    /// Appends what these columns are on the wire; a server uses it with [`RowDescription::from_body`].
+    /// Encodes these columns and appends them to `out`, for a server that uses [`RowDescription::from_body`].
     pub fn write_columns(columns: &[ColumnDescription<'_>], out: &mut Vec<u8>) {
         put_count(out, columns.len());
         for column in columns {
@@ -80,10 +80,10 @@ impl<'a> RowDescription<'a> {
         }
     }
 
-    /// Takes bytes that [`RowDescription::write_columns`] made.
+    /// Wraps bytes that [`RowDescription::write_columns`] produced.
     ///
     /// # Errors
-    /// When they are not such a list.
+    /// If the bytes are not a well-formed column list.
     pub fn from_body(body: &'a [u8]) -> Result<Self, Violation> {
         Self::decode(body)
     }
@@ -101,7 +101,7 @@ fn column<'a>(reader: &mut Reader<'a>) -> Result<ColumnDescription<'a>, Violatio
     })
 }
 
-/// A list of data types: the parameters of a statement, or those that Parse declares.
+/// A list of parameter types: those that the server reports for a statement, or those that Parse declares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterTypes<'a> {
     oids: &'a [[u8; 4]],
@@ -121,19 +121,19 @@ impl<'a> ParameterTypes<'a> {
         Ok(types)
     }
 
-    /// Takes type OIDs in network byte order.
+    /// Wraps type OIDs in network byte order.
     #[must_use]
     pub fn from_be_bytes(oids: &'a [[u8; 4]]) -> Self {
         Self { oids }
     }
 
-    /// How many parameters there are.
+    /// The number of parameters.
     #[must_use]
     pub fn len(&self) -> usize {
         self.oids.len()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.oids.is_empty()

@@ -8,17 +8,17 @@ use super::{LimitExceeded, LimitKind, Limits, Violation};
 pub struct Frame<'a> {
     /// The message type.
     pub tag: u8,
-    /// Everything behind the length word.
+    /// Everything after the length word.
     pub body: &'a [u8],
 }
 
-/// What the start of a byte slice holds.
+/// What [`Frame::split`] found at the start of a byte slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split<'a> {
-    /// A whole message.
+    /// A complete message.
     Frame(Frame<'a>),
-    /// Only a part of one: this many bytes must be there before it can be looked at again. Never more than the
-    /// message limit plus one type byte.
+    /// Part of a message: call again when the slice holds at least this many bytes. At most the message limit plus one
+    /// type byte.
     Needs(usize),
 }
 
@@ -33,21 +33,21 @@ pub enum FrameError {
     Limit(#[from] LimitExceeded),
 }
 
-/// Type byte and length word.
+/// The size of the type byte and the length word together.
 const HEADER: usize = 5;
 
 impl<'a> Frame<'a> {
     /// Looks for one typed message at the start of `bytes`.
     ///
     /// # Errors
-    /// A length below 4, or one above `limits.message_length`.
+    /// If the declared length is below 4 or above `limits.message_length`.
     #[inline]
     pub fn split(bytes: &'a [u8], limits: &Limits) -> Result<Split<'a>, FrameError> {
         Self::split_within(bytes, |_| Bound::Refuse(limits.message_length)).map(|(split, _)| split)
     }
 
-    /// Looks for one typed message at the start of `bytes`, within the bound that its type has. Also tells how many
-    /// bytes of it come behind a frame that was cut off.
+    /// Looks for one typed message at the start of `bytes`, within the bound for its type. Also returns how many bytes
+    /// of the message follow the frame, if the frame was cut short.
     #[inline]
     pub(crate) fn split_within(
         bytes: &'a [u8],
@@ -63,10 +63,10 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// Looks for one untyped message (the kind that opens a connection) at the start of `bytes`; its tag is 0.
+    /// Looks for one untyped message (the kind that opens a connection) at the start of `bytes`. The frame's tag is 0.
     ///
     /// # Errors
-    /// As for [`Frame::split`].
+    /// The same as [`Frame::split`].
     pub fn split_untyped(bytes: &'a [u8], limits: &Limits) -> Result<Split<'a>, FrameError> {
         let Some((&length, rest)) = bytes.split_first_chunk::<4>() else { return Ok(Split::Needs(4)) };
         let bound = Bound::Refuse(limits.message_length);
@@ -77,7 +77,7 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Bytes that this typed message takes on the wire.
+    /// The length of this typed message on the wire, in bytes.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "no message is empty: its header always counts")]
     pub fn len(&self) -> usize {
@@ -85,7 +85,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Bytes of the body to look at, and bytes behind them to throw away.
+/// How many bytes of the body to keep, and how many after those to throw away.
 #[inline]
 fn body_length(tag: u8, length: i32, bound: Bound) -> Result<(usize, usize), FrameError> {
     let declared = u32::try_from(length).map_err(|_| Violation::LengthTooSmall { tag, length })?;

@@ -16,7 +16,7 @@ pub enum FrontendMessage<'a> {
     CopyData(&'a [u8]),
     /// `c`
     CopyDone,
-    /// `f`, with the reason that the server will repeat
+    /// `f`, with a reason, which the server repeats in its error
     CopyFail(&'a str),
     /// `D`
     Describe(Target<'a>),
@@ -24,7 +24,7 @@ pub enum FrontendMessage<'a> {
     Execute {
         /// The portal's name, empty for the unnamed one.
         portal: &'a str,
-        /// 0 for all rows. Hyper holds the whole result in memory for any other number: do not use one.
+        /// 0 for all rows. For any other number Hyper keeps the whole result in memory, so do not use one.
         max_rows: i32,
     },
     /// `H`
@@ -33,12 +33,13 @@ pub enum FrontendMessage<'a> {
     Parse {
         /// The name to give the statement, empty for the unnamed one.
         statement: &'a str,
-        /// One statement.
+        /// The text of one statement.
         query: &'a str,
-        /// A type for every `$n`, 0 to let Hyper infer it. Hyper refuses a statement with more `$n` than slots.
+        /// A type for every `$n`, or 0 to let Hyper infer it. Hyper refuses a statement that has more `$n` than this
+        /// list has entries.
         types: ParameterTypes<'a>,
     },
-    /// `p`: a password, or a SASL message, depending on what the server asked for
+    /// `p`: a password or a SASL message, whichever the server asked for
     Password(&'a [u8]),
     /// `Q`
     Query(&'a str),
@@ -48,7 +49,7 @@ pub enum FrontendMessage<'a> {
     Terminate,
 }
 
-/// What Describe and Close talk about.
+/// What a Describe or Close message refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target<'a> {
     /// A prepared statement.
@@ -57,7 +58,7 @@ pub enum Target<'a> {
     Portal(&'a str),
 }
 
-/// How a value is written down.
+/// How a value is encoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(i16)]
 pub enum Format {
@@ -71,13 +72,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// The code that stands for it in messages.
+    /// The format code used in messages.
     #[must_use]
     pub const fn code(self) -> i16 {
         self as i16
     }
 
-    /// The name that the setting `result_format_code` has for it.
+    /// The format's name as a value of the setting `result_format_code`.
     #[must_use]
     pub const fn setting(self) -> &'static str {
         match self {
@@ -88,7 +89,7 @@ impl Format {
     }
 }
 
-/// The body of a Bind message: a portal is made from a statement and values.
+/// The body of a Bind message, which makes a portal from a statement and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bind<'a> {
     /// The portal's name, empty for the unnamed one.
@@ -97,18 +98,19 @@ pub struct Bind<'a> {
     pub statement: &'a str,
     /// The parameters.
     pub values: ParameterValues<'a>,
-    /// Big-endian format codes of the result: none for the session's default, one for all columns, or one each.
+    /// Big-endian format codes of the result: empty for the session's default, one code for all columns, or one per
+    /// column.
     pub result_formats: &'a [[u8; 2]],
 }
 
-/// Parameters in Bind: format codes and values.
+/// The parameters in a Bind message: format codes and values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParameterValues<'a> {
-    /// Big-endian format codes: none for text, one for all, or one each.
+    /// Big-endian format codes: empty for text, one code for all values, or one per value.
     pub formats: &'a [[u8; 2]],
-    /// How many values there are.
+    /// The number of values.
     pub count: usize,
-    /// The values, each behind its big-endian length word (-1 for NULL).
+    /// The values, each preceded by its big-endian length word (-1 for NULL).
     pub values: &'a [u8],
 }
 
@@ -179,10 +181,10 @@ impl<'a> Target<'a> {
 }
 
 impl<'a> FrontendMessage<'a> {
-    /// Decodes one message; every field is checked, nothing is copied.
+    /// Decodes one message. Every field is checked and nothing is copied.
     ///
     /// # Errors
-    /// An unknown type byte, or a body that is not what the type calls for.
+    /// If the type byte is unknown, or the body is malformed for its type.
     pub fn decode(frame: Frame<'a>) -> Result<Self, Violation> {
         let mut reader = Reader::new(name(frame.tag), frame.body);
         let message = match frame.tag {

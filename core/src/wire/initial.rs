@@ -1,10 +1,10 @@
-//! The untyped messages that open a connection: start-up, TLS request, cancel.
+//! The untyped messages that open a connection: start-up, TLS request, cancel request.
 
 use alloc::vec::Vec;
 
 use super::{Reader, Violation, put_cstr, put_untyped};
 
-/// Protocol version 3.0, the only one that Hyper answers: it closes the socket on any other without a word.
+/// Protocol version 3.0, the only one that Hyper accepts: for any other it closes the socket without a reply.
 pub const PROTOCOL_3_0: i32 = 196_608;
 const CANCEL_REQUEST: i32 = 80_877_102;
 const SSL_REQUEST: i32 = 80_877_103;
@@ -16,20 +16,21 @@ const GSSENC_REQUEST: i32 = 80_877_104;
 pub enum InitialMessage<'a> {
     /// StartupMessage of protocol 3.0.
     Startup(StartupParameters<'a>),
-    /// SSLRequest; answered with one byte, `S` or `N`.
+    /// SSLRequest; the server answers with one byte, `S` or `N`.
     SslRequest,
     /// GSSENCRequest; Hyper always answers `N`.
     GssEncRequest,
-    /// CancelRequest; answered by closing the connection.
+    /// CancelRequest; the server answers by closing the connection.
     CancelRequest(CancelKey),
 }
 
-/// What identifies a connection to CancelRequest. Opaque: Hyper numbers connections from 0 and reuses numbers.
+/// Identifies the session that a CancelRequest is meant for. Opaque: Hyper numbers connections from 0 and reuses
+/// numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CancelKey {
     /// The first word of BackendKeyData.
     pub process_id: i32,
-    /// The second.
+    /// The second word of BackendKeyData.
     pub secret_key: i32,
 }
 
@@ -39,7 +40,7 @@ impl core::fmt::Debug for CancelKey {
     }
 }
 
-/// Name and value pairs of a StartupMessage.
+/// The name and value pairs of a StartupMessage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartupParameters<'a> {
     body: &'a [u8],
@@ -70,10 +71,10 @@ impl<'a> StartupParameters<'a> {
         out.push(0);
     }
 
-    /// Takes bytes that [`StartupParameters::write`] made.
+    /// Wraps bytes that [`StartupParameters::write`] produced.
     ///
     /// # Errors
-    /// When they are not a terminated list of terminated UTF-8 strings.
+    /// If the bytes are not a terminated list of terminated UTF-8 strings.
     pub fn from_body(body: &'a [u8]) -> Result<Self, Violation> {
         let mut reader = Reader::new("StartupMessage", body);
         while !reader.text()?.is_empty() {
@@ -88,7 +89,7 @@ impl<'a> InitialMessage<'a> {
     /// Decodes the body of an untyped message.
     ///
     /// # Errors
-    /// An unknown request code (other protocol versions included) or a malformed body.
+    /// If the request code is unknown (as for any other protocol version) or the body is malformed.
     pub fn decode(body: &'a [u8]) -> Result<Self, Violation> {
         let mut reader = Reader::new("StartupMessage", body);
         let message = match reader.i32()? {

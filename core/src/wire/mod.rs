@@ -1,6 +1,6 @@
-//! Messages to bytes and back: PostgreSQL's frontend/backend protocol 3.0 as Hyper speaks it. No state.
+//! Encoding and decoding: PostgreSQL's frontend/backend protocol 3.0 as Hyper speaks it. This module keeps no state.
 //!
-//! Both directions are here, so that the same code serves a client and a scripted server:
+//! It covers both directions, so that a client and a scripted server use the same code:
 //!
 //! | | decode | encode |
 //! |---|---|---|
@@ -8,8 +8,9 @@
 //! | [`FrontendMessage`] (client to server) | [`FrontendMessage::decode`] | [`FrontendMessage::encode`] |
 //! | [`InitialMessage`] (first on a connection, untyped) | [`InitialMessage::decode`] | [`InitialMessage::encode`] |
 //!
-//! Framing is [`Frame::split`]: it looks at a byte slice and says how long the first message is, within [`Limits`],
-//! without copying. Nothing here allocates while decoding; everything borrows the bytes it was given.
+//! [`Frame::split`] does the framing: given a byte slice, it returns the first message, or how many bytes that message
+//! still needs, within [`Limits`] and without copying. Decoding never allocates; every decoded message borrows the
+//! bytes it was decoded from.
 //!
 //! ```
 //! use hyperwire_core::wire::{BackendMessage, Frame, Limits, Split, TransactionStatus};
@@ -52,7 +53,7 @@ fn put_message(out: &mut alloc::vec::Vec<u8>, tag: u8, body: impl FnOnce(&mut al
 
 /// Appends a length word, counting itself, and whatever `body` appends.
 ///
-/// Callers keep a body under 2 GiB; the session refuses larger statements and parameters before they come here.
+/// The body must stay under 2 GiB; the session refuses longer statements and parameters before they get here.
 fn put_untyped(out: &mut alloc::vec::Vec<u8>, body: impl FnOnce(&mut alloc::vec::Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
@@ -66,7 +67,7 @@ fn put_cstr(out: &mut alloc::vec::Vec<u8>, text: &[u8]) {
     out.push(0);
 }
 
-/// A count that travels as Int16.
+/// Appends a count as an Int16.
 fn put_count(out: &mut alloc::vec::Vec<u8>, count: usize) {
     out.extend_from_slice(&i16::try_from(count).unwrap_or(i16::MAX).to_be_bytes());
 }

@@ -1,4 +1,4 @@
-//! A cursor over the body of one message. Every read is checked; none allocates.
+//! A cursor over the body of one message. Every read is bounds-checked and none allocates.
 
 use super::Violation;
 
@@ -14,7 +14,7 @@ impl<'a> Reader<'a> {
         Self { rest: body, message }
     }
 
-    /// All that is left; the reader is at its end afterwards.
+    /// Takes everything that is left.
     pub(crate) fn remainder(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }
@@ -49,13 +49,13 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_be_bytes)
     }
 
-    /// An Int16 that counts things.
+    /// Reads an Int16 that must not be negative.
     pub(crate) fn count(&mut self, field: &'static str) -> Result<usize, Violation> {
         let value = self.i16()?;
         usize::try_from(value).map_err(|_| self.bad_value(field, value.into()))
     }
 
-    /// A length word and that many bytes, or `None` for -1 (NULL).
+    /// Reads a length word and that many bytes; `None` if the length is -1 (NULL).
     pub(crate) fn value(&mut self) -> Result<Option<&'a [u8]>, Violation> {
         match self.i32()? {
             -1 => Ok(None),
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The bytes up to a zero byte, which is consumed.
+    /// Reads the bytes up to a zero byte, and consumes the zero byte too.
     pub(crate) fn cstr(&mut self) -> Result<&'a [u8], Violation> {
         let end = self
             .rest
@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// Like [`Reader::cstr`], which must be UTF-8.
+    /// Reads a zero-terminated string that must be UTF-8.
     pub(crate) fn text(&mut self) -> Result<&'a str, Violation> {
         core::str::from_utf8(self.cstr()?).map_err(|_| Violation::NotUtf8 { message: self.message })
     }

@@ -4,14 +4,14 @@ use alloc::vec::Vec;
 
 use super::{Reader, Violation, put_cstr};
 
-/// The fields of an ErrorResponse or NoticeResponse, as they came: a code byte and a string each.
+/// The undecoded fields of an ErrorResponse or NoticeResponse: each has a code byte and a string.
 ///
-/// Hyper sends `S` severity, `C` SQLSTATE, `M` message, `D` detail, `H` hint, `P` position and its own `B` blame.
-/// Strings are kept as bytes: an excerpt of a statement may be cut inside a character.
+/// Hyper sends `S` severity, `C` SQLSTATE, `M` message, `D` detail, `H` hint, `P` position and `B` blame, a field of
+/// its own. Strings stay bytes, because Hyper may cut an excerpt of a statement in the middle of a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report<'a> {
     body: &'a [u8],
-    /// The last field ends early, and others may be missing.
+    /// Whether the body was cut: the last field may be incomplete, and others may be missing.
     cut: bool,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Report<'a> {
         Ok(Self { body, cut: false })
     }
 
-    /// The beginning of a body that is too long to be held. What its rest would have been is not checked.
+    /// Wraps the beginning of a body that is too long to keep. It is not validated.
     pub(crate) fn cut(body: &'a [u8]) -> Self {
         Self { body, cut: true }
     }
@@ -34,7 +34,7 @@ impl<'a> Report<'a> {
         self.cut
     }
 
-    /// The fields in their order on the wire.
+    /// The fields, in wire order.
     pub fn fields(&self) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
         let mut reader = Reader::new("ErrorResponse", self.body);
         core::iter::from_fn(move || match reader.u8() {
@@ -53,7 +53,7 @@ impl<'a> Report<'a> {
         out.extend_from_slice(self.body);
     }
 
-    /// Appends the body that these fields have on the wire; a server uses it to build a [`Report`].
+    /// Encodes these fields as a message body and appends it to `out`, for a server that builds a [`Report`].
     pub fn write_fields<'f>(fields: impl IntoIterator<Item = (u8, &'f str)>, out: &mut Vec<u8>) {
         for (code, text) in fields {
             out.push(code);
@@ -62,10 +62,10 @@ impl<'a> Report<'a> {
         out.push(0);
     }
 
-    /// Takes bytes that [`Report::write_fields`] made.
+    /// Wraps bytes that [`Report::write_fields`] produced.
     ///
     /// # Errors
-    /// When they are not a terminated list of terminated strings.
+    /// If the bytes are not a terminated list of terminated strings.
     pub fn from_body(body: &'a [u8]) -> Result<Self, Violation> {
         Self::decode("ErrorResponse", body)
     }

@@ -1,10 +1,10 @@
-//! What a peer can get wrong, byte by byte.
+//! The ways in which a peer can break the protocol or exceed a limit.
 
-/// The peer broke the protocol. Nothing that it says afterwards can be trusted, so the session ends with this.
+/// The peer broke the protocol. Nothing it sends afterwards can be trusted, so the session ends.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum Violation {
-    /// A message carried a type byte that the protocol does not have in this direction.
+    /// The protocol defines no message with this type byte in this direction.
     #[error("unknown message type {tag:#04x}")]
     UnknownMessage {
         /// The type byte.
@@ -44,8 +44,8 @@ pub enum Violation {
         /// The message's name in the protocol.
         message: &'static str,
     },
-    /// A number had a value that the protocol does not give a meaning.
-    #[error("{message} carries {value} where the protocol has no such {field}")]
+    /// A number has a value that the protocol does not define.
+    #[error("{message} carries the {field} {value}, which the protocol does not define")]
     BadValue {
         /// The message's name in the protocol.
         message: &'static str,
@@ -54,7 +54,7 @@ pub enum Violation {
         /// The value found.
         value: i64,
     },
-    /// A message came in a phase that has no place for it.
+    /// A message arrived in a phase in which the protocol does not allow it.
     #[error("{message} arrived while {phase}")]
     UnexpectedMessage {
         /// The message's name in the protocol.
@@ -62,8 +62,8 @@ pub enum Violation {
         /// What the session was doing.
         phase: &'static str,
     },
-    /// A row had another number of fields than its description.
-    #[error("a DataRow has {found} fields, its RowDescription has {described}")]
+    /// A row has a different number of fields from its description.
+    #[error("a DataRow has {found} fields, but its RowDescription has {described}")]
     FieldCount {
         /// Fields in the row.
         found: usize,
@@ -73,10 +73,10 @@ pub enum Violation {
     /// The answer to SSLRequest was neither `S` nor `N`.
     #[error("the answer to SSLRequest was {answer:#04x}, neither 'S' nor 'N'")]
     BadTlsAnswer {
-        /// The byte that came.
+        /// The byte that arrived.
         answer: u8,
     },
-    /// Bytes came behind the answer to SSLRequest, before the TLS handshake: somebody injected them.
+    /// Bytes arrived after the answer to SSLRequest and before the TLS handshake: somebody may have injected them.
     #[error("the server sent bytes before the TLS handshake")]
     BytesBeforeTls,
     /// The server failed to prove that it knows the password, or broke the SCRAM exchange.
@@ -84,7 +84,7 @@ pub enum Violation {
     Scram(&'static str),
 }
 
-/// A peer asked for more than the caller's [`Limits`](super::Limits) allow.
+/// The peer sent or asked for more than the caller's [`Limits`](super::Limits) allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("{what} of {found} exceeds the limit of {limit}")]
 pub struct LimitExceeded {
@@ -96,26 +96,26 @@ pub struct LimitExceeded {
     pub limit: u64,
 }
 
-/// The things that [`Limits`](super::Limits) bounds.
+/// A quantity that [`Limits`](super::Limits) bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum LimitKind {
-    /// Bytes of one message, its length word included.
+    /// The length of one message in bytes, including its length word.
     #[error("a message length")]
     MessageLength,
-    /// Columns of one result.
+    /// The number of columns in one result.
     #[error("a column count")]
     Columns,
-    /// SCRAM iterations that the server asked the client to compute.
+    /// The number of SCRAM iterations that the server asked the client to compute.
     #[error("a SCRAM iteration count")]
     ScramIterations,
-    /// Bytes of all messages before the login is over.
-    #[error("a length of all messages before the login is over")]
+    /// The length, in bytes, of all messages before the login succeeds.
+    #[error("a total length of login messages")]
     StartupLength,
-    /// Settings that the server reported.
-    #[error("a count of reported settings")]
+    /// The number of settings that the server reported.
+    #[error("a settings count")]
     Settings,
-    /// Bytes of the settings that the server reported.
-    #[error("a length of all reported settings")]
+    /// The length, in bytes, of all settings that the server reported.
+    #[error("a total settings length")]
     SettingsLength,
 }
