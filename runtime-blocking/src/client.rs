@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{self as carrier, Config, Error, Response, Statement, affected};
+use hyperwire_carrier::{self as carrier, Closing, Config, Error, Response, Statement, affected};
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
@@ -12,9 +12,6 @@ use crate::cancel::CancelHandle;
 use crate::rows::Rows;
 use crate::transaction::Transaction;
 use crate::transport::Transport;
-
-/// How long [`Client::close`] waits for the server to close its end once it has let go of the database: 1 ms is usual.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to Hyper.
 ///
@@ -200,17 +197,9 @@ impl Client {
     /// The server could not write the database, or the connection was lost before it said that it had: then the file
     /// may lack what was committed.
     pub fn close(mut self) -> Result<(), Error> {
-        // If that fails the session is over, and the next step says why.
-        let _ = self.roll_back();
-        let detached = match self.inner.config().session.detach() {
-            Some(sql) => self
-                .ready()?
-                .query(&sql)
-                .and_then(|mut response| self.until(|inner| response.poll_detached(inner))),
-            None => Ok(()),
-        };
-        self.close_within(CLOSE_TIMEOUT);
-        detached
+        let mut closing = Closing::default();
+        let outcome = self.until(|inner| inner.poll_closed(&mut closing));
+        closing.ended(outcome)
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 //! How a client waits: one session, one socket.
 
 use std::task::Poll;
-use std::time::{Duration, Instant as Clock};
+use std::time::Instant as Clock;
 
 use hyperwire_carrier::{self as carrier, Config, Error};
 
@@ -39,16 +39,6 @@ impl Client {
                 return outcome;
             }
             self.wait()?;
-        }
-    }
-
-    /// Ends the session and waits, bounded, until the server has closed its end.
-    pub(crate) fn close_within(&mut self, bound: Duration) {
-        self.inner.start_close(bound);
-        while self.inner.poll_closed().is_pending() {
-            if self.wait().is_err() {
-                return;
-            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{self as carrier, Config, Error, Response, Statement, affected};
+use hyperwire_carrier::{self as carrier, Closing, Config, Error, Response, Statement, affected};
 use hyperwire_core::row::{ParameterError, Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
@@ -18,9 +18,6 @@ use crate::rows::Rows;
 use crate::transaction::Transaction;
 use crate::transport::Transport;
 use crate::waiting::Delivery;
-
-/// The server has let go of the database by then, and has nothing left to do but close.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection to Hyper, for one task at a time. It owns no task: its socket is looked at while one of its futures is
 /// polled, and only then.
@@ -236,18 +233,9 @@ impl Client {
     /// # Errors
     /// The server could not write the database, or it is unknown whether it did.
     pub async fn close(mut self) -> Result<(), Error> {
-        self.inner.orphan_transaction();
-        // If that fails the session is over, and the next step says why.
-        let _ = self.settle().await;
-        let detached = match self.inner.config().session.detach() {
-            Some(sql) => {
-                let mut response = self.ready().await?.query(&sql)?;
-                self.until(|inner| response.poll_detached(inner)).await
-            }
-            None => Ok(()),
-        };
-        self.close_within(CLOSE_TIMEOUT).await;
-        detached
+        let mut closing = Closing::default();
+        let outcome = self.until(|inner| inner.poll_closed(&mut closing)).await;
+        closing.ended(outcome)
     }
 
     pub(crate) async fn finish(&mut self, mut response: Response) -> Result<u64, Error> {

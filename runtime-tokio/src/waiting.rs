@@ -79,12 +79,6 @@ impl Client {
         }
     }
 
-    /// Ends the session; what the server still has to say, or that it is lost, is of no interest.
-    pub(crate) async fn close_within(&mut self, bound: Duration) {
-        self.inner.start_close(bound);
-        let _ = self.until(|inner| inner.poll_closed().map(Ok)).await;
-    }
-
     /// Sends what is to be sent, and is ready when something happened. Reading never waits for writing, nor either for
     /// the delivery of a cancel.
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

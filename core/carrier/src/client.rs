@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::{Duration, Instant as Clock};
+use std::time::Instant as Clock;
 
 use hyperwire_core::session::{CancelDelivery, Event, RequestId, ServerError, Session};
 use hyperwire_core::wire::CancelKey;
@@ -26,7 +26,6 @@ pub struct Client<T> {
     link: LinkReport,
     notices: Notices,
     pub(crate) pending_closes: PendingCloses,
-    pub(crate) statement_timeout: Option<Duration>,
     /// The last request that somebody waited for.
     pub(crate) open: Option<RequestId>,
     /// The owner of the transaction has gone: it is rolled back unless it is over.
@@ -59,7 +58,6 @@ impl<T: Transport> Client<T> {
             link,
             notices: Notices::default(),
             pending_closes: PendingCloses::default(),
-            statement_timeout: None,
             open: None,
             orphaned: false,
             rollback: None,
@@ -191,7 +189,7 @@ impl<T: Transport> Client<T> {
     /// session's grace bounds the wait for its effect.
     pub fn cancel_ended(&mut self, delivery: CancelDelivery) {
         self.connection.advance_to(self.connection.clock());
-        self.connection.session.cancel_ended(delivery, &mut self.connection.out);
+        self.connection.cancel_ended(delivery);
     }
 
     /// Forgets a request; what is left of its answer is thrown away.
@@ -199,21 +197,7 @@ impl<T: Transport> Client<T> {
         self.open = self.open.filter(|open| *open != id);
         if self.connection.session.fault().is_none() {
             self.connection.advance_to(self.connection.clock());
-            self.connection.session.abandon(id, self.connection.now, &mut self.connection.out);
-        }
-    }
-
-    /// Ends the session; [`Client::poll_closed`] waits for the server to close its end, at most `bound`.
-    pub fn start_close(&mut self, bound: Duration) {
-        self.connection.start_close(bound);
-    }
-
-    /// Goes on until the server has closed its end, or the bound has passed. That the transport fails is an end, too.
-    pub fn poll_closed(&mut self) -> Poll<()> {
-        if self.next_event().is_err() || self.connection.is_close_overdue() {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
+            self.connection.abandon(id);
         }
     }
 

@@ -9,12 +9,14 @@ use hyperwire_core::session::{Event, Fault, Session};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::CancelKey;
 
-use crate::bound::FOR_EVER;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::error::Error;
 use crate::link::Link;
 use crate::transport::Transport;
+
+/// How long the server may take to close its end once it has let go of the database: 1 ms is usual.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A session, its buffers and its transport. A [`Client`](super::Client) is one with answers that are waited for; a
 /// runtime that hands out events as they come, to whoever drives it, takes the connection alone.
@@ -32,6 +34,7 @@ pub struct Connection<T> {
     pub(crate) epoch: Clock,
     /// The time as of the last wait. Reading the clock for every row would cost more than the row.
     pub(crate) now: Instant,
+    pub(crate) statement_timeout: Option<Duration>,
     /// When to stop waiting for the server's end of a connection that was said goodbye to.
     pub(crate) closing: Option<Clock>,
     /// What the system said when the connection was lost.
@@ -51,7 +54,18 @@ impl<T: Transport> Connection<T> {
         let (now, mut out) = (Instant::EPOCH + passed, OutBuf::new());
         let session = Session::start(config.session.clone(), nonce()?, now, &mut out)?;
         let (input, link) = (InBuf::new(), Link::new());
-        Ok(Self { session, input, out, link, config, epoch, now, closing: None, lost: None })
+        Ok(Self {
+            session,
+            input,
+            out,
+            link,
+            config,
+            epoch,
+            now,
+            statement_timeout: None,
+            closing: None,
+            lost: None,
+        })
     }
 
     /// Gives it the transport, which is connected.
@@ -112,21 +126,16 @@ impl<T: Transport> Connection<T> {
         &self.session
     }
 
-    /// The session, and where it appends what is to be sent, to ask something of it.
-    pub fn ask(&mut self) -> (&mut Session, &mut OutBuf) {
-        (&mut self.session, &mut self.out)
-    }
-
     /// How it is connected.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Ends the session: says goodbye, and waits for the server to close its end, at most `bound`.
-    pub fn start_close(&mut self, bound: Duration) {
+    /// Ends the session: says goodbye, and waits for the server to close its end, for 5 s at most.
+    pub fn say_goodbye(&mut self) {
         self.session.terminate(&mut self.out);
-        self.closing = Some(T::now() + bound.min(FOR_EVER));
+        self.closing = Some(T::now() + GOODBYE_TIMEOUT);
     }
 
     /// Whether the server has had its time to close its end.

@@ -1,24 +1,138 @@
-//! What a caller asks for, put on its way. [`Client::poll_ready`] comes before each.
+//! What is asked of a server, put on its way. None of this waits.
 
 use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyperwire_core::row::{Parameters, Type};
-use hyperwire_core::session::{RequestId, RequestOptions};
+use hyperwire_core::session::{CancelDelivery, Prepared, RequestId, RequestOptions};
+use hyperwire_core::wire::TransactionStatus;
 
 use crate::client::Client;
+use crate::connection::Connection;
 use crate::error::Error;
 use crate::response::Response;
 use crate::statement::{PendingCloses, Statement};
 use crate::transport::Transport;
 
+/// How long the rollback of a transaction whose owner has gone may take.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl<T: Transport> Connection<T> {
+    /// A statement without parameters.
+    ///
+    /// # Errors
+    /// The statement cannot be sent, or the session is dead.
+    pub fn query(&mut self, sql: &str) -> Result<RequestId, Error> {
+        Ok(self.session.query(sql, self.options(), &mut self.out)?)
+    }
+
+    /// A statement with values for `$1`, `$2` ...
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn query_params(&mut self, sql: &str, parameters: &Parameters) -> Result<RequestId, Error> {
+        Ok(self.session.query_params(sql, parameters, None, self.options(), &mut self.out)?)
+    }
+
+    /// A statement to prepare, with a type for each of `$1`, `$2` ...
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<RequestId, Error> {
+        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
+        Ok(self.session.prepare(sql, &types, self.options(), &mut self.out)?)
+    }
+
+    /// A statement that was prepared on this connection.
+    ///
+    /// # Errors
+    /// As for [`Self::query`]; another number of parameters than it has.
+    pub fn query_prepared(
+        &mut self,
+        statement: &Prepared,
+        parameters: &Parameters,
+    ) -> Result<RequestId, Error> {
+        Ok(self.session.execute(statement, parameters, self.options(), &mut self.out)?)
+    }
+
+    /// Has the server forget the prepared statement of this name.
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn close_statement(&mut self, name: &str) -> Result<RequestId, Error> {
+        Ok(self.session.close_statement(name, self.options(), &mut self.out)?)
+    }
+
+    /// A Sync, the cheapest round trip. Without an answer in this time the session is over.
+    ///
+    /// # Errors
+    /// The session is dead.
+    pub fn ping(&mut self, timeout: Duration) -> Result<RequestId, Error> {
+        let options = RequestOptions::default().deadline(Some(self.clock() + timeout));
+        Ok(self.session.sync(options, &mut self.out)?)
+    }
+
+    /// Rolls back the transaction that is open; `None` if there is none.
+    ///
+    /// # Errors
+    /// The session is dead.
+    pub fn roll_back(&mut self) -> Result<Option<RequestId>, Error> {
+        if self.session.transaction() == TransactionStatus::Idle {
+            return Ok(None);
+        }
+        let options = RequestOptions::default().deadline(Some(self.clock() + ROLLBACK_TIMEOUT));
+        Ok(Some(self.session.query("ROLLBACK", options, &mut self.out)?))
+    }
+
+    /// Lets go of the database, which brings what was committed to its file; `None` if the session has none.
+    ///
+    /// # Errors
+    /// As for [`Self::query`].
+    pub fn detach(&mut self) -> Result<Option<RequestId>, Error> {
+        self.config.session.detach().map(|sql| self.query(&sql)).transpose()
+    }
+
+    /// Asks for this many more rows of a request.
+    pub fn demand(&mut self, id: RequestId, rows: u64) {
+        self.session.demand(id, rows);
+    }
+
+    /// Has the server end a request. [`Event::SendCancel`](hyperwire_core::session::Event::SendCancel) says when a
+    /// CancelRequest is to be [delivered](Self::deliver), and [`Self::cancel_ended`] is told what came of that.
+    pub fn cancel(&mut self, id: RequestId) {
+        self.session.cancel(id, self.clock());
+    }
+
+    /// Says what became of a CancelRequest. If it may still arrive, the session ends behind the open request; the
+    /// session's grace bounds the wait for its effect.
+    pub fn cancel_ended(&mut self, delivery: CancelDelivery) {
+        self.session.cancel_ended(delivery, &mut self.out);
+    }
+
+    /// Forgets a request; what is left of its answer is thrown away.
+    pub fn abandon(&mut self, id: RequestId) {
+        self.session.abandon(id, self.now.max(self.clock()), &mut self.out);
+    }
+
+    /// Cancels every following statement that runs longer than this.
+    pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
+        self.statement_timeout = timeout;
+    }
+
+    /// Every statement has its deadline from the moment on that it is asked for.
+    fn options(&self) -> RequestOptions {
+        RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.clock() + timeout))
+    }
+}
+
+/// [`Client::poll_ready`] comes before each of these.
 impl<T: Transport> Client<T> {
     /// A statement without parameters.
     ///
     /// # Errors
     /// The statement cannot be sent, or the session is dead.
     pub fn query(&mut self, sql: &str) -> Result<Response, Error> {
-        let id = self.connection.session.query(sql, self.options(), &mut self.connection.out)?;
+        let id = self.connection.query(sql)?;
         Ok(self.opened(id))
     }
 
@@ -27,13 +141,7 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// As for [`Client::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &Parameters) -> Result<Response, Error> {
-        let id = self.connection.session.query_params(
-            sql,
-            parameters,
-            None,
-            self.options(),
-            &mut self.connection.out,
-        )?;
+        let id = self.connection.query_params(sql, parameters)?;
         Ok(self.opened(id))
     }
 
@@ -49,12 +157,7 @@ impl<T: Transport> Client<T> {
         if !self.pending_closes.is_of(statement) {
             return Err(Error::ForeignStatement);
         }
-        let id = self.connection.session.execute(
-            &statement.prepared,
-            parameters,
-            self.options(),
-            &mut self.connection.out,
-        )?;
+        let id = self.connection.query_prepared(&statement.prepared, parameters)?;
         Ok(self.opened(id))
     }
 
@@ -62,16 +165,15 @@ impl<T: Transport> Client<T> {
     /// [`Client::prepare`].
     pub fn poll_pending_closes(&mut self, closing: &mut Option<Response>) -> Poll<Result<(), Error>> {
         loop {
-            if let Some(answer) = closing {
-                match ready!(answer.poll_finished(self)) {
+            if let Some(response) = closing {
+                match ready!(response.poll_finished(self)) {
                     // A statement that the server does not know any more is as good as closed.
                     Ok(_) | Err(Error::Statement(_)) => *closing = None,
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
             let Some(name) = self.pending_closes.next() else { return Poll::Ready(Ok(())) };
-            let id =
-                self.connection.session.close_statement(&name, self.options(), &mut self.connection.out)?;
+            let id = self.connection.close_statement(&name)?;
             *closing = Some(self.opened(id));
         }
     }
@@ -81,8 +183,7 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// As for [`Client::query`].
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Response, Error> {
-        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
-        let id = self.connection.session.prepare(sql, &types, self.options(), &mut self.connection.out)?;
+        let id = self.connection.prepare(sql, types)?;
         Ok(self.opened(id))
     }
 
@@ -91,27 +192,21 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// The session is dead.
     pub fn ping(&mut self, timeout: Duration) -> Result<Response, Error> {
-        let options = RequestOptions::default().deadline(Some(self.connection.clock() + timeout));
-        let id = self.connection.session.sync(options, &mut self.connection.out)?;
+        let id = self.connection.ping(timeout)?;
         Ok(self.opened(id))
     }
 
     /// Cancels every following statement that runs longer than this.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
-        self.statement_timeout = timeout;
+        self.connection.set_statement_timeout(timeout);
     }
 
     pub(crate) fn pending_closes(&self) -> PendingCloses {
         self.pending_closes.clone()
     }
 
-    fn opened(&mut self, id: RequestId) -> Response {
+    pub(crate) fn opened(&mut self, id: RequestId) -> Response {
         self.open = Some(id);
         Response::new(id)
-    }
-
-    fn options(&self) -> RequestOptions {
-        RequestOptions::default()
-            .deadline(self.statement_timeout.map(|timeout| self.connection.clock() + timeout))
     }
 }

@@ -3,7 +3,7 @@
 use std::task::{Poll, ready};
 
 use hyperwire_core::row::{Columns, Row};
-use hyperwire_core::session::{CommandTag, Event, RequestId, SqlState, StatementError};
+use hyperwire_core::session::{CommandTag, Event, RequestId, StatementError};
 
 use crate::client::Client;
 use crate::error::Error;
@@ -194,15 +194,6 @@ impl Response {
     pub fn poll_prepared<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<Statement, Error>> {
         ready!(self.poll_finished(client))?;
         Poll::Ready(self.prepared.take().ok_or_else(|| StatementError::NeverSent.into()))
-    }
-
-    /// Waits for the end of a DETACH DATABASE.
-    pub fn poll_detached<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
-        Poll::Ready(match ready!(self.poll_finished(client)) {
-            // The caller has detached it before.
-            Err(error) if error.code() == Some(SqlState::INVALID_CATALOG_NAME) => Ok(()),
-            outcome => outcome.map(drop),
-        })
     }
 
     /// Says that nobody will look at the rest of it: what is on its way is thrown away, and if that is much, or takes

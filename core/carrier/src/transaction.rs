@@ -6,18 +6,14 @@
 
 use std::io;
 use std::task::{Poll, ready};
-use std::time::Duration;
 
-use hyperwire_core::session::{Fault, RequestOptions};
+use hyperwire_core::session::Fault;
 use hyperwire_core::wire::TransactionStatus;
 
 use crate::client::Client;
 use crate::error::{Error, with_causes};
 use crate::response::Response;
 use crate::transport::Transport;
-
-/// How long a transaction whose owner has gone may take to roll back.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<T: Transport> Client<T> {
     /// What begins a transaction. [`Response::poll_begun`] waits for it.
@@ -53,10 +49,7 @@ impl<T: Transport> Client<T> {
     }
 
     pub(crate) fn start_rollback(&mut self) -> Result<(), Error> {
-        if self.is_in_transaction() {
-            let options =
-                RequestOptions::default().deadline(Some(self.connection.clock() + ROLLBACK_TIMEOUT));
-            let id = self.connection.session.query("ROLLBACK", options, &mut self.connection.out)?;
+        if let Some(id) = self.connection.roll_back()? {
             self.rollback = Some(Response::new(id));
         }
         Ok(())

@@ -28,15 +28,14 @@ impl Connection {
     /// behind the request. Unknown and finished requests are left alone.
     pub fn cancel(&mut self, id: RequestId) {
         self.due = true;
-        let now = self.inner.clock();
-        self.inner.ask().0.cancel(id, now);
+        self.inner.cancel(id);
     }
 
     pub(super) fn start_delivery(&mut self, key: CancelKey) {
         match Delivery::start(self, key) {
             Ok(delivery) => self.delivery = Some(delivery),
             // The session's grace bounds the wait for its effect.
-            Err(_) => self.cancel_ended(CancelDelivery::NotSent),
+            Err(_) => self.inner.cancel_ended(CancelDelivery::NotSent),
         }
     }
 
@@ -45,13 +44,8 @@ impl Connection {
         let Some(delivery) = &mut self.delivery else { return false };
         let Poll::Ready(outcome) = delivery.poll(&self.registry) else { return false };
         self.delivery = None;
-        self.cancel_ended(outcome.delivery);
+        self.inner.cancel_ended(outcome.delivery);
         true
-    }
-
-    fn cancel_ended(&mut self, delivery: CancelDelivery) {
-        let (session, out) = self.inner.ask();
-        session.cancel_ended(delivery, out);
     }
 }
 

@@ -1,18 +1,10 @@
 //! The end in good order.
 
-use std::time::Duration;
-
-use hyperwire_carrier::Error;
-use hyperwire_core::session::{Event as SessionEvent, RequestId, RequestOptions, SqlState, StatementError};
-use hyperwire_core::wire::TransactionStatus;
+use hyperwire_carrier::{Error, is_detached_already};
+use hyperwire_core::session::{Event as SessionEvent, RequestId};
 
 use super::Connection;
 use crate::event::Event;
-
-/// How long the rollback of a transaction that is open may take.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the server may take to close its end once it has let go of the database: 1 ms is usual.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(super) struct Closing {
@@ -65,24 +57,14 @@ impl Connection {
         match closing.next {
             Step::Rollback => {
                 closing.next = Step::Detach;
-                if self.inner.session().transaction() != TransactionStatus::Idle {
-                    let deadline = self.inner.clock() + ROLLBACK_TIMEOUT;
-                    let options = RequestOptions::default().deadline(Some(deadline));
-                    let (session, out) = self.inner.ask();
-                    closing.request = Some(session.query("ROLLBACK", options, out)?);
-                }
+                closing.request = self.inner.roll_back()?.or(closing.request);
             }
             Step::Detach => {
                 closing.next = Step::Terminate;
-                if let Some(sql) = self.inner.config().session.detach() {
-                    let options = self.options();
-                    let (session, out) = self.inner.ask();
-                    let id = session.query(&sql, options, out)?;
-                    self.closing.as_mut().map(|closing| closing.request.insert(id));
-                }
+                closing.request = self.inner.detach()?.or(closing.request);
             }
             Step::Terminate => {
-                self.inner.start_close(GOODBYE_TIMEOUT);
+                self.inner.say_goodbye();
                 closing.next = Step::Goodbye;
             }
             Step::Goodbye | Step::Tell | Step::Nothing => return Ok(false),
@@ -133,9 +115,4 @@ impl Connection {
         }
         is_own
     }
-}
-
-/// Whether the embedder has detached the database before.
-fn is_detached_already(error: &StatementError) -> bool {
-    matches!(error, StatementError::Server(error) if error.code() == SqlState::INVALID_CATALOG_NAME)
 }

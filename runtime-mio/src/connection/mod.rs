@@ -6,7 +6,7 @@ mod close;
 mod request;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use hyperwire_carrier::socket::LinkReport;
 use hyperwire_carrier::{self as carrier, Config, Error, FOR_EVER, Ready};
@@ -53,7 +53,6 @@ pub struct Connection {
     due: bool,
     delivery: Option<Delivery>,
     closing: Option<Closing>,
-    statement_timeout: Option<Duration>,
     /// What was heard before a request was given, and not told yet.
     early: VecDeque<Event>,
     /// Requests whose rows nobody wants to see.
@@ -101,7 +100,6 @@ impl Connection {
             due: true,
             delivery: None,
             closing: None,
-            statement_timeout: None,
             early: VecDeque::new(),
             rowless: Vec::new(),
             owner: Owner::default(),

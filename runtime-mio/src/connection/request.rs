@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hyperwire_carrier::Error;
 use hyperwire_core::row::{Parameters, ToParameter, Type};
-use hyperwire_core::session::{Fault, Misuse, RequestId, RequestOptions};
+use hyperwire_core::session::{Fault, Misuse, RequestId};
 
 use super::Connection;
 use crate::event::Statement;
@@ -15,9 +15,8 @@ impl Connection {
     /// # Errors
     /// The statement cannot be sent, or the connection is over. Nothing was sent then.
     pub fn query(&mut self, sql: &str) -> Result<RequestId, Error> {
-        let options = self.begin_request()?;
-        let (session, out) = self.inner.ask();
-        Ok(session.query(sql, options, out)?)
+        self.begin_request()?;
+        self.inner.query(sql)
     }
 
     /// Like [`Self::query`], with values for `$1`, `$2` ... in the statement.
@@ -25,9 +24,9 @@ impl Connection {
     /// # Errors
     /// As for [`Self::query`].
     pub fn query_params(&mut self, sql: &str, parameters: &[&dyn ToParameter]) -> Result<RequestId, Error> {
-        let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
-        let (session, out) = self.inner.ask();
-        Ok(session.query_params(sql, &parameters, None, options, out)?)
+        let parameters = Parameters::new(parameters)?;
+        self.begin_request()?;
+        self.inner.query_params(sql, &parameters)
     }
 
     /// Runs a statement whose rows nobody wants to see: no [`Event::Row`](crate::Event::Row) and no
@@ -54,10 +53,8 @@ impl Connection {
     /// # Errors
     /// As for [`Self::query`].
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<RequestId, Error> {
-        let types: Vec<_> = types.iter().map(|ty| ty.oid()).collect();
-        let options = self.begin_request()?;
-        let (session, out) = self.inner.ask();
-        Ok(session.prepare(sql, &types, options, out)?)
+        self.begin_request()?;
+        self.inner.prepare(sql, types)
     }
 
     /// Runs a prepared statement; see [`Self::query`].
@@ -70,9 +67,9 @@ impl Connection {
         parameters: &[&dyn ToParameter],
     ) -> Result<RequestId, Error> {
         self.check_owner(statement)?;
-        let (parameters, options) = (Parameters::new(parameters)?, self.begin_request()?);
-        let (session, out) = self.inner.ask();
-        Ok(session.execute(statement.prepared(), &parameters, options, out)?)
+        let parameters = Parameters::new(parameters)?;
+        self.begin_request()?;
+        self.inner.query_prepared(statement.prepared(), &parameters)
     }
 
     /// Runs a prepared statement whose rows nobody wants to see; see [`Self::execute`].
@@ -93,9 +90,8 @@ impl Connection {
     /// As for [`Self::query`]; a statement of another connection.
     pub fn close_statement(&mut self, statement: &Statement) -> Result<RequestId, Error> {
         self.check_owner(statement)?;
-        let options = self.begin_request()?;
-        let (session, out) = self.inner.ask();
-        Ok(session.close_statement(statement.prepared().name(), options, out)?)
+        self.begin_request()?;
+        self.inner.close_statement(statement.prepared().name())
     }
 
     /// Shows that the server answers, by its cheapest round trip. If it does not within `timeout`, the connection is
@@ -105,16 +101,14 @@ impl Connection {
     /// The connection is over.
     pub fn ping(&mut self, timeout: Duration) -> Result<RequestId, Error> {
         self.begin_request()?;
-        let options = RequestOptions::default().deadline(Some(self.inner.clock() + timeout));
-        let (session, out) = self.inner.ask();
-        Ok(session.sync(options, out)?)
+        self.inner.ping(timeout)
     }
 
     /// Asks for this many more rows of a request; `u64::MAX` for all of them. Only rows need it, the end of a result does
     /// not.
     pub fn demand(&mut self, id: RequestId, rows: u64) {
         self.due = true;
-        self.inner.ask().0.demand(id, rows);
+        self.inner.demand(id, rows);
     }
 
     /// Whether a row is here and held back for want of demand.
@@ -128,23 +122,16 @@ impl Connection {
     pub fn abandon(&mut self, id: RequestId) {
         self.due = true;
         self.rowless.retain(|rowless| *rowless != id);
-        let now = self.inner.clock();
-        let (session, out) = self.inner.ask();
-        session.abandon(id, now, out);
+        self.inner.abandon(id);
     }
 
     /// Cancels every following statement that takes longer than this, waiting in line included. `None`, the default,
     /// sets no bound.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
-        self.statement_timeout = timeout;
+        self.inner.set_statement_timeout(timeout);
     }
 
-    /// What is said about a request that starts now.
-    pub(super) fn options(&self) -> RequestOptions {
-        RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.inner.clock() + timeout))
-    }
-
-    fn begin_request(&mut self) -> Result<RequestOptions, Error> {
+    fn begin_request(&mut self) -> Result<(), Error> {
         if self.is_closing() {
             return Err(Misuse::Dead(Fault::Closed).into());
         }
@@ -154,11 +141,11 @@ impl Connection {
             self.hang_up();
         }
         self.due = true;
-        Ok(self.options())
+        Ok(())
     }
 
     fn without_rows(&mut self, id: RequestId) -> RequestId {
-        self.inner.ask().0.demand(id, u64::MAX);
+        self.inner.demand(id, u64::MAX);
         self.rowless.push(id);
         id
     }
