@@ -29,7 +29,7 @@ impl CancelHandle {
     /// any statement, so the client's session ends behind the one that runs: its next call fails.
     pub fn cancel(&self) -> Result<(), Error> {
         let outcome = deliver(&self.0, self.0.deliver_from_outside());
-        outcome.result.map_err(|source| Error::Connect { endpoint: self.0.config().endpoint.clone(), source })
+        outcome.result.map_err(|error| Error::connect(self.0.config(), error))
     }
 }
 

@@ -80,9 +80,8 @@ impl Client {
         statements: impl IntoIterator<Item = S>,
     ) -> Result<Vec<u64>, Error> {
         let numbered = statements.into_iter().enumerate();
-        let run = |(index, sql): (usize, S)| {
-            self.execute(sql.as_ref()).map_err(|error| Error::Batch { index, error: Box::new(error) })
-        };
+        let run =
+            |(index, sql): (usize, S)| self.execute(sql.as_ref()).map_err(|error| error.in_batch(index));
         numbered.map(run).collect()
     }
 

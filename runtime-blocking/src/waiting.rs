@@ -1,7 +1,7 @@
 //! How a client waits: one session, one socket.
 
 use std::task::Poll;
-use std::time::Instant as Clock;
+use std::time::Instant;
 
 use hyperwire_carrier::{self as carrier, Config, Error};
 
@@ -13,10 +13,10 @@ use crate::wait::{wait, wait_for_cancels};
 
 impl Client {
     pub(crate) fn open(config: Config) -> Result<Self, Error> {
-        let epoch = Clock::now();
+        let epoch = Instant::now();
         let deadline = carrier::Client::<Transport>::connect_deadline(&config, epoch);
         let (socket, link) = socket::connect(&config.endpoint, &config.link, deadline)
-            .map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
+            .map_err(|error| Error::connect(&config, error))?;
         let mut client = Self { inner: carrier::Client::start(config, Transport(socket), link, epoch)? };
         client.until(carrier::Client::poll_started)?;
         Ok(client)

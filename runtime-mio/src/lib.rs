@@ -57,7 +57,6 @@
 //! to connection and hands each event to its own; `examples/hundred_sessions.rs` is one. TLS comes with the feature `tls`.
 #![forbid(unsafe_code)]
 
-mod clock;
 mod connection;
 mod dial;
 #[cfg(all(unix, feature = "shared"))]

@@ -28,7 +28,7 @@ impl CancelHandle {
     /// know either, that could cancel any statement: the client's session ends behind the one that runs.
     pub async fn cancel(&self) -> Result<(), Error> {
         let outcome = deliver(&self.0, self.0.deliver_from_outside()).await;
-        outcome.result.map_err(|source| Error::Connect { endpoint: self.0.config().endpoint.clone(), source })
+        outcome.result.map_err(|error| Error::connect(self.0.config(), error))
     }
 }
 

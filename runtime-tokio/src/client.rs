@@ -107,7 +107,7 @@ impl Client {
         for (index, sql) in statements.into_iter().enumerate() {
             match self.execute(sql.as_ref()).await {
                 Ok(count) => counts.push(count),
-                Err(error) => return Err(Error::Batch { index, error: Box::new(error) }),
+                Err(error) => return Err(error.in_batch(index)),
             }
         }
         Ok(counts)

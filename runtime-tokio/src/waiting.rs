@@ -31,8 +31,7 @@ impl Client {
         let epoch = Transport::now();
         let deadline = carrier::Client::<Transport>::connect_deadline(&config, epoch);
         let connected = connect(&config.endpoint, &config.link, deadline).await;
-        let (transport, link) =
-            connected.map_err(|source| Error::Connect { endpoint: config.endpoint.clone(), source })?;
+        let (transport, link) = connected.map_err(|error| Error::connect(&config, error))?;
         let inner = carrier::Client::start(config, transport, link, epoch)?;
         let mut client = Self { inner, delivery: Mutex::new(None), timer: None, turn: 0 };
         client.until(carrier::Client::poll_started).await?;

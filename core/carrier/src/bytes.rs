@@ -1,7 +1,7 @@
 //! Bytes in, bytes out, and the end of both.
 
 use std::io;
-use std::time::{Duration, Instant as Clock};
+use std::time::Instant as SystemInstant;
 
 use hyperwire_core::session::{Fault, LinkLoss, Timer};
 
@@ -20,7 +20,7 @@ pub struct Wants {
     /// It is so already: do not wait.
     pub at_once: bool,
     /// When to stop waiting; at most a year away.
-    pub deadline: Option<Clock>,
+    pub deadline: Option<SystemInstant>,
 }
 
 impl<T: Transport> Connection<T> {
@@ -45,8 +45,8 @@ impl<T: Transport> Connection<T> {
 
     /// When to call [`Self::check_time`]; at most a year away.
     #[must_use]
-    pub fn deadline(&self) -> Option<Clock> {
-        let session = self.session.deadline().map(|(at, _)| self.epoch + Duration::from_nanos(at.as_nanos()));
+    pub fn deadline(&self) -> Option<SystemInstant> {
+        let session = self.session.deadline().and_then(|(at, _)| self.clock.system(at));
         session.into_iter().chain(self.closing).min().map(|at| at.min(T::now() + FOR_EVER))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant as Clock};
+use std::time::{Duration, Instant as SystemInstant};
 
 use hyperwire_core::session::CancelDelivery;
 
@@ -20,7 +20,7 @@ pub struct Cancels {
 struct State {
     under_way: u32,
     /// When the last of them will have been given up, by a sender that looks at it.
-    until: Option<Clock>,
+    until: Option<SystemInstant>,
     /// One of them may arrive at any time.
     is_burnt: bool,
     waiting: Option<Waker>,
@@ -35,14 +35,14 @@ pub(crate) enum Standing {
 }
 
 impl Cancels {
-    pub(crate) fn begin(self: &Arc<Self>, until: Clock) -> UnderWay {
+    pub(crate) fn begin(self: &Arc<Self>, until: SystemInstant) -> UnderWay {
         let mut state = self.state();
         state.under_way += 1;
         state.until = state.until.max(Some(until + FORGOTTEN));
         UnderWay(Arc::clone(self))
     }
 
-    pub(crate) fn standing(&self, now: impl FnOnce() -> Clock) -> Standing {
+    pub(crate) fn standing(&self, now: impl FnOnce() -> SystemInstant) -> Standing {
         let mut state = self.state();
         if state.under_way > 0 && state.until.is_some_and(|until| until <= now()) {
             state.is_burnt = true;
@@ -56,7 +56,7 @@ impl Cancels {
 
     /// When none of them is waited for any longer.
     #[must_use]
-    pub fn until(&self) -> Option<Clock> {
+    pub fn until(&self) -> Option<SystemInstant> {
         self.state().until
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Instant as Clock;
+use std::time::Instant as SystemInstant;
 
 use hyperwire_core::session::{CancelDelivery, Event, RequestId, ServerError, Session};
 use hyperwire_core::wire::CancelKey;
@@ -42,7 +42,7 @@ pub struct Client<T> {
 impl<T: Transport> Client<T> {
     /// When a connection that is begun at `epoch` has to be ready.
     #[must_use]
-    pub fn connect_deadline(config: &Config, epoch: Clock) -> Clock {
+    pub fn connect_deadline(config: &Config, epoch: SystemInstant) -> SystemInstant {
         epoch + config.connect_bound()
     }
 
@@ -50,7 +50,12 @@ impl<T: Transport> Client<T> {
     ///
     /// # Errors
     /// A configuration that cannot be sent; no random bytes.
-    pub fn start(config: Config, transport: T, link: LinkReport, epoch: Clock) -> Result<Self, Error> {
+    pub fn start(
+        config: Config,
+        transport: T,
+        link: LinkReport,
+        epoch: SystemInstant,
+    ) -> Result<Self, Error> {
         let mut connection = Connection::start(config, epoch)?;
         connection.connected(transport);
         Ok(Self {

@@ -1,7 +1,7 @@
 //! A session and what moves its bytes: events out, and nothing that waits for them.
 
 use std::io;
-use std::time::{Duration, Instant as Clock};
+use std::time::{Duration, Instant as SystemInstant};
 
 use hyperwire_core::buffer::{InBuf, OutBuf};
 use hyperwire_core::row::Row;
@@ -9,6 +9,7 @@ use hyperwire_core::session::{Event, Fault, Session};
 use hyperwire_core::time::Instant;
 use hyperwire_core::wire::CancelKey;
 
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::Delivery;
 use crate::error::Error;
@@ -31,12 +32,12 @@ pub struct Connection<T> {
     pub(crate) out: OutBuf,
     pub(crate) link: Link<T>,
     pub(crate) config: Config,
-    pub(crate) epoch: Clock,
+    pub(crate) clock: Clock,
     /// The time as of the last wait. Reading the clock for every row would cost more than the row.
     pub(crate) now: Instant,
     pub(crate) statement_timeout: Option<Duration>,
     /// When to stop waiting for the server's end of a connection that was said goodbye to.
-    pub(crate) closing: Option<Clock>,
+    pub(crate) closing: Option<SystemInstant>,
     /// What the system said when the connection was lost.
     pub(crate) lost: Option<io::Error>,
 }
@@ -47,7 +48,7 @@ impl<T: Transport> Connection<T> {
     ///
     /// # Errors
     /// A configuration that cannot be sent; no random bytes.
-    pub fn start(mut config: Config, epoch: Clock) -> Result<Self, Error> {
+    pub fn start(mut config: Config, epoch: SystemInstant) -> Result<Self, Error> {
         let passed = T::now().saturating_duration_since(epoch);
         let left = config.connect_bound().saturating_sub(passed);
         config.session.startup_timeout = config.session.startup_timeout.min(left);
@@ -60,7 +61,7 @@ impl<T: Transport> Connection<T> {
             out,
             link,
             config,
-            epoch,
+            clock: Clock::starting(epoch),
             now,
             statement_timeout: None,
             closing: None,
@@ -173,7 +174,7 @@ impl<T: Transport> Connection<T> {
     /// What time it is by the session's clock.
     #[must_use]
     pub fn clock(&self) -> Instant {
-        Instant::EPOCH + T::now().saturating_duration_since(self.epoch)
+        self.clock.at(T::now())
     }
 
     /// Takes this for the time, if it is later than what was taken for it before.

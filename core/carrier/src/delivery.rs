@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant as Clock};
+use std::time::{Duration, Instant as SystemInstant};
 
 use hyperwire_core::buffer::OutBuf;
 use hyperwire_core::session::{CANCEL_TIMEOUT, CancelDelivery};
@@ -53,7 +53,7 @@ pub struct Delivery<T> {
     is_encrypted: bool,
     out: OutBuf,
     step: Step,
-    deadline: Clock,
+    deadline: SystemInstant,
     /// The server had more to say than was listened to.
     more: bool,
     from_outside: Option<UnderWay>,
@@ -112,7 +112,7 @@ impl<T: Transport> Delivery<T> {
 
     /// When to poll if nothing happens before.
     #[must_use]
-    pub fn deadline(&self) -> Clock {
+    pub fn deadline(&self) -> SystemInstant {
         if self.more { T::now() } else { self.deadline }
     }
 

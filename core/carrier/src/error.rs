@@ -6,6 +6,8 @@ use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::row::{DecodeError, ParameterError};
 use hyperwire_core::session::{Blame, Fault, Misuse, ServerError, SqlState, StatementError};
 
+use crate::config::Config;
+
 /// Why an operation of a client failed.
 ///
 /// What the system said is the [`source`](std::error::Error::source), and not in the text; [`with_causes`] gives both.
@@ -66,6 +68,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// No connection could be made to where the configuration leads.
+    #[must_use]
+    pub fn connect(config: &Config, source: io::Error) -> Self {
+        Self::Connect { endpoint: config.endpoint.clone(), source }
+    }
+
+    /// Says which statement of a batch it is, counted from 0.
+    #[must_use]
+    pub fn in_batch(self, index: usize) -> Self {
+        Self::Batch { index, error: Box::new(self) }
+    }
+
     /// What the server said, if it was the server.
     #[must_use]
     pub fn server(&self) -> Option<&ServerError> {

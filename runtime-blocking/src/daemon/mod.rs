@@ -15,7 +15,6 @@
 //! | `sockets/` | hyperd's domain socket, in a folder for each run of the daemon |
 //! | `logs/` | of the daemon and of hyperd |
 
-mod clock;
 mod connections;
 mod door;
 mod engine;
@@ -48,7 +47,6 @@ pub use place::{Place, PlaceError};
 pub use serve::{Daemon, RunError, Settings, StopHandle};
 pub use timestamp::rfc3339;
 
-pub(crate) use clock::Clock;
 pub(crate) use host::name as host_name;
 pub(crate) use port::{Link, exchange, hello};
 pub(crate) use probes::Probes;

@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use hyperwire_carrier::Clock;
 use hyperwire_core::control::{Incarnation, Nonce, Secret, StartReport, StopMode};
 use hyperwire_core::daemon::{self, Answer, Config, Connection, Effect, Exit};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::clock::Clock;
 use super::connections::Connections;
 use super::door::{Came, Door};
 use super::engine::Engine;

@@ -7,13 +7,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use hyperwire_carrier::Clock;
 use hyperwire_core::control::{Command, DAEMON_LOCK, Record, ReportReader, SPAWN_LOCK, SystemError};
 use hyperwire_core::election::{Answer, Effect, Election, Event, Phase};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::share::Share;
 use super::{JoinError, Settings};
-use crate::daemon::{self, Clock, Link, Place, Probes, StateFolder, system_error};
+use crate::daemon::{self, Link, Place, Probes, StateFolder, system_error};
 
 /// How long the end of the thread is waited for: it may be waiting for an answer.
 const ENDING: Duration = Duration::from_secs(3);

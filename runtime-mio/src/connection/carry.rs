@@ -59,11 +59,10 @@ impl Connection {
                 self.ready = Ready { readable: true, writable: true };
             }
             Ok(None) => {}
-            Err(source) => {
-                self.inner.give_up(&source);
+            Err(error) => {
+                self.inner.give_up(&error);
                 self.hang_up();
-                let endpoint = self.inner.config().endpoint.clone();
-                self.failed = Some(Error::Connect { endpoint, source });
+                self.failed = Some(Error::connect(self.inner.config(), error));
                 self.due = true;
             }
         }

@@ -9,14 +9,13 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{self as carrier, Config, Error, FOR_EVER, Ready};
+use hyperwire_carrier::{self as carrier, Clock, Config, Error, FOR_EVER, Ready};
 use hyperwire_core::row::Row;
 use hyperwire_core::session::{Event as SessionEvent, RequestId, Settings};
 use hyperwire_core::time::Instant as SessionTime;
 use hyperwire_core::wire::TransactionStatus;
 use mio::{Registry, Token};
 
-use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::event::{Event, Owner};
 use crate::transport::Transport;
@@ -84,13 +83,13 @@ impl Connection {
     /// A configuration that cannot be sent; no random bytes; a host name other than `localhost`, since looking one up
     /// may wait: then set [`Config::endpoint`] to the address. That nobody listens is said by [`Self::poll_event`].
     pub fn connect(config: Config, registry: &Registry, first: Token) -> Result<Self, Error> {
-        let failed = |source| Error::Connect { endpoint: config.endpoint.clone(), source };
+        let failed = |error| Error::connect(&config, error);
         let clock = Clock::start();
         let bound = config.session.startup_timeout.min(config.connect_timeout).min(FOR_EVER);
-        let dial = Dial::start(&config, first, clock.past() + bound).map_err(failed)?;
+        let dial = Dial::start(&config, first, clock.epoch() + bound).map_err(failed)?;
         let registry = registry.try_clone().map_err(failed)?;
         Ok(Self {
-            inner: carrier::Connection::start(config, clock.past())?,
+            inner: carrier::Connection::start(config, clock.epoch())?,
             link: Link::Dialing(dial.into()),
             registry,
             token: first,
@@ -131,10 +130,10 @@ impl Connection {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         if matches!(self.link, Link::Gone) {
-            return self.failed.as_ref().map(|_| self.clock.past());
+            return self.failed.as_ref().map(|_| self.clock.epoch());
         }
         if self.due || self.can_move() {
-            return Some(self.clock.past());
+            return Some(self.clock.epoch());
         }
         let dialing = if let Link::Dialing(dial) = &self.link { Some(dial.deadline()) } else { None };
         let delivery = self.delivery.as_ref().map(Delivery::deadline);
@@ -147,7 +146,7 @@ impl Connection {
     pub fn wants(&self) -> Wants {
         let session = self.inner.session();
         match self.deadline() {
-            Some(at) if at <= self.clock.past() => Wants::Turn,
+            Some(at) if at <= self.clock.epoch() => Wants::Turn,
             _ if self.is_closed() => Wants::Nothing,
             _ if session.wants_demand() => Wants::Demand,
             Some(at) => Wants::Until(at),

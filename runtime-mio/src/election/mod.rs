@@ -15,11 +15,11 @@ use hyperwire_blocking::daemon::Place;
 use hyperwire_blocking::daemon::ground::StateFolder;
 use hyperwire_blocking::shared::ground::Share;
 use hyperwire_blocking::shared::{JoinError, Settings};
+use hyperwire_carrier::Clock;
 use hyperwire_core::control::{Nonce, Record};
 use hyperwire_core::election::{Event, Phase};
 use mio::{Registry, Token};
 
-use crate::clock::Clock;
 use probes::Probes;
 use question::{Line, Question};
 use report::ReportPipe;
@@ -97,7 +97,7 @@ impl Election {
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         if self.due {
-            return Some(self.clock.past());
+            return Some(self.clock.epoch());
         }
         let machine = self.share.election.deadline().and_then(|(at, _)| self.clock.system(at));
         let hello = self.hello.as_ref().map(|(_, question)| question.deadline());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyperwire_blocking::daemon::ground::StateFolder;
 use hyperwire_blocking::shared::ground::Share;
 use hyperwire_blocking::shared::{JoinError, Settings};
+use hyperwire_carrier::{Clock, Transport as _};
 use hyperwire_core::control::Record;
 use hyperwire_core::election::Phase;
 use hyperwire_core::time::Instant;
@@ -15,6 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::task::Task;
+use crate::transport::Transport;
 
 /// The handle to the task.
 #[derive(Debug)]
@@ -42,17 +44,11 @@ pub(super) struct State {
     pub(super) ended: bool,
 }
 
-/// The machine's time, by the clock of tokio's timers.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Clock {
-    epoch: tokio::time::Instant,
-}
-
 impl Driver {
     pub(super) fn start(settings: Settings) -> Result<Self, JoinError> {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
-        let clock = Clock { epoch: tokio::time::Instant::now() };
-        let share = Share::begin(&settings, clock.now())?;
+        let clock = Clock::starting(Transport::now());
+        let share = Share::begin(&settings, clock.at(Transport::now()))?;
         let state = State { share, clock, over: false, ended: false };
         let common =
             Arc::new(Common { state: Mutex::new(state), changed: Notify::new(), wake: Notify::new() });
@@ -90,7 +86,7 @@ impl Driver {
         if state.ended {
             return Err(io::Error::other("the task that looks for it has ended, as its runtime did").into());
         }
-        let now = state.clock.now();
+        let now = state.now();
         let entered = state.share.enter(has_waited, now)?;
         if entered.is_none() {
             self.common.wake.notify_one();
@@ -105,7 +101,7 @@ impl Driver {
 
     pub(super) fn leave(&self) {
         let mut state = self.common.lock();
-        let now = state.clock.now();
+        let now = state.now();
         if state.share.leave(now) {
             self.common.wake.notify_one();
         }
@@ -113,7 +109,7 @@ impl Driver {
 
     pub(super) fn report(&self, reason: &str) {
         let mut state = self.common.lock();
-        let now = state.clock.now();
+        let now = state.now();
         state.share.election.report(reason, now);
         self.common.wake.notify_one();
     }
@@ -135,13 +131,9 @@ impl Common {
     }
 }
 
-impl Clock {
-    pub(super) fn now(self) -> Instant {
-        Instant::EPOCH + self.epoch.elapsed()
-    }
-
-    /// What took this long did not happen, as far as deadlines go.
-    pub(super) fn leave_out(&mut self, time: Duration) {
-        self.epoch += time;
+impl State {
+    /// The machine's time, by the clock of tokio's timers.
+    pub(super) fn now(&self) -> Instant {
+        self.clock.at(Transport::now())
     }
 }

@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hyperwire_blocking::daemon::ground::{NoAnswer, fresh_nonce, owner_of_peer};
+use hyperwire_carrier::socket::is_not_now;
 use hyperwire_core::control::{
     Command, LineDecoder, Owner, PROBE_CONNECT, PROBE_REPLY, Probe, Reply, SCAN_WITHIN, Status,
 };
@@ -80,7 +81,7 @@ impl Link {
             self.stream.writable().await?;
             match self.stream.try_write(bytes) {
                 Ok(count) => bytes = &bytes[count..],
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_not_now(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -102,7 +103,7 @@ impl Link {
             match self.stream.try_read(&mut bytes) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(count) => self.decoder.extend(&bytes[..count]),
-                Err(error) if is_passing(&error) => {}
+                Err(error) if is_not_now(&error) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -115,11 +116,6 @@ impl Link {
             Err(_) => Owner::Unknown,
         }
     }
-}
-
-/// Whether it is only a matter of waiting.
-pub(super) fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 async fn within<R>(bound: Duration, asked: impl Future<Output = Result<R, NoAnswer>>) -> Result<R, NoAnswer> {

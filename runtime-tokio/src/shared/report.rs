@@ -3,10 +3,9 @@
 use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 
+use hyperwire_carrier::socket::is_not_now;
 use hyperwire_core::control::{ReportReader, StartReport};
 use tokio::net::unix::pipe::Receiver;
-
-use super::port::is_passing;
 
 /// Brings one report, or what was said instead.
 #[derive(Debug)]
@@ -28,7 +27,7 @@ impl ReportPipe {
             let count = match self.receiver.readable().await.and_then(|()| self.receiver.try_read(&mut bytes))
             {
                 Ok(count) => count,
-                Err(error) if is_passing(&error) => continue,
+                Err(error) if is_not_now(&error) => continue,
                 Err(_) => 0,
             };
             if let Some(report) = self.report.push(&bytes[..count]) {

@@ -118,7 +118,7 @@ impl Task {
         let mut state = self.common.lock();
         // What fetching hyperd takes is left out of the clock once it is known.
         if !matches!(self.asked, Asked::Spawn(_)) {
-            let now = state.clock.now();
+            let now = state.now();
             state.share.election.handle_timeout(now);
         }
         let election = &mut state.share.election;
@@ -131,7 +131,7 @@ impl Task {
 
     fn tell(&self, what: impl FnOnce(&mut Election, hyperwire_core::time::Instant)) {
         let mut state = self.common.lock();
-        let now = state.clock.now();
+        let now = state.now();
         what(&mut state.share.election, now);
     }
 
@@ -222,7 +222,7 @@ impl Task {
             Asked::Spawn(_) => None,
             _ => {
                 let state = self.common.lock();
-                state.share.election.deadline().map(|(at, _)| at - state.clock.now())
+                state.share.election.deadline().map(|(at, _)| at - state.now())
             }
         };
         let mut woken = pin!(self.common.wake.notified());
