@@ -4,48 +4,50 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 #[cfg(unix)]
-use std::time::Duration;
+use std::path::Path;
 use std::time::Instant;
 
 use hyperwire_carrier::Transport as _;
-use hyperwire_carrier::socket::{ConnectError, ConnectStep, LinkReport, configure};
+#[cfg(unix)]
+use hyperwire_carrier::socket::FullBacklog;
+use hyperwire_carrier::socket::{Attempts, LinkReport, addresses, configure};
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
+use socket2::SockAddr;
 use tokio::net::{TcpSocket, lookup_host};
 use tokio::time::timeout_at;
 
 use crate::transport::Transport;
 
-/// Connects to `endpoint` before `deadline`; the counterpart of the blocking runtime's, with the same errors. Only tokio's own look-up of a host name uses a thread of tokio.
+/// Connects to `endpoint` before `deadline`; the counterpart of the blocking runtime's, with the same errors. Only tokio's
+/// own look-up of a host name uses a thread of tokio.
 pub(crate) async fn connect(
     endpoint: &Endpoint,
     policy: &LinkPolicy,
     deadline: Instant,
 ) -> io::Result<(Transport, LinkReport)> {
-    let start = Transport::now();
-    let outcome = match endpoint {
+    let mut attempts = Attempts::begin(endpoint, Transport::now(), deadline);
+    let found = match endpoint {
         Endpoint::Tcp { host, port } => match within(deadline, look_up(host, *port)).await {
-            Ok(addresses) => first_that_answers(addresses, policy, deadline).await,
-            Err(error) => Err((ConnectStep::Resolve, vec![(host.clone(), error)])),
+            Ok(addresses) => addresses.into_iter().map(SockAddr::from).collect(),
+            Err(error) => return Err(attempts.unresolved(host, error, Transport::now())),
         },
-        #[cfg(unix)]
-        Endpoint::Domain { path } => {
-            let connected = within(deadline, connect_unix(path)).await;
-            connected.map_err(|error| (ConnectStep::Connect, vec![(endpoint.to_string(), error)]))
-        }
-        // A kind of endpoint that this system does not have.
-        _ => Err((ConnectStep::Connect, vec![(endpoint.to_string(), io::ErrorKind::Unsupported.into())])),
+        _ => match addresses(endpoint) {
+            Ok(addresses) => addresses,
+            Err(error) => return Err(attempts.refused(error, Transport::now())),
+        },
     };
-    match outcome {
-        Ok(transport) => {
-            let report = configure(transport.socket(), policy);
-            Ok((transport, report))
-        }
-        Err((step, attempts)) => {
-            let elapsed = Transport::now().saturating_duration_since(start);
-            Err(ConnectError { endpoint: endpoint.clone(), step, elapsed, attempts }.into())
+    attempts.resolved(found);
+    while let Some((address, until)) = attempts.next(Transport::now()) {
+        match within(until, connect_to(&address, policy)).await {
+            Ok(transport) => {
+                let report = configure(transport.socket(), policy);
+                return Ok((transport, report));
+            }
+            Err(error) => attempts.failed(&address, error),
         }
     }
+    Err(attempts.error(Transport::now()))
 }
 
 async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -53,23 +55,15 @@ async fn look_up(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if addresses.is_empty() { Err(io::ErrorKind::AddrNotAvailable.into()) } else { Ok(addresses) }
 }
 
-/// Each address gets an equal share of the time that is left.
-async fn first_that_answers(
-    addresses: Vec<SocketAddr>,
-    policy: &LinkPolicy,
-    deadline: Instant,
-) -> Result<Transport, (ConnectStep, Vec<(String, io::Error)>)> {
-    let (mut attempts, mut untried) = (Vec::new(), addresses.len() as u32);
-    for address in addresses {
-        let now = Transport::now();
-        let share = deadline.saturating_duration_since(now) / untried;
-        match within(now + share, connect_tcp(address, policy)).await {
-            Ok(transport) => return Ok(transport),
-            Err(error) => attempts.push((address.to_string(), error)),
-        }
-        untried -= 1;
+async fn connect_to(address: &SockAddr, policy: &LinkPolicy) -> io::Result<Transport> {
+    #[cfg(unix)]
+    if let Some(path) = address.as_pathname() {
+        return connect_unix(path).await;
     }
-    Err((ConnectStep::Connect, attempts))
+    match address.as_socket() {
+        Some(address) => connect_tcp(address, policy).await,
+        None => Err(io::ErrorKind::Unsupported.into()),
+    }
 }
 
 async fn connect_tcp(address: SocketAddr, policy: &LinkPolicy) -> io::Result<Transport> {
@@ -84,16 +78,15 @@ async fn connect_tcp(address: SocketAddr, policy: &LinkPolicy) -> io::Result<Tra
     Ok(Transport::Tcp(stream))
 }
 
-/// While the listener's backlog is full the system says so at once, and nothing tells when it no longer is.
+/// A socket whose backlog is full is tried again until the deadline.
 #[cfg(unix)]
-async fn connect_unix(path: &str) -> io::Result<Transport> {
-    let mut pause = Duration::from_millis(1);
+async fn connect_unix(path: &Path) -> io::Result<Transport> {
+    let mut full = FullBacklog::default();
     loop {
         match tokio::net::UnixStream::connect(path).await {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(pause).await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(full.pause()).await,
             outcome => return outcome.map(Transport::Unix),
         }
-        pause = (pause * 2).min(Duration::from_millis(50));
     }
 }
 

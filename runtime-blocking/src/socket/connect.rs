@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use hyperwire_carrier::Ready;
 use hyperwire_carrier::socket::{
-    ConnectError, ConnectStep, LinkReport, addresses, begin_connect, finish_connect,
+    Attempts, FullBacklog, LinkReport, addresses, begin_connect, finish_connect,
 };
 use hyperwire_core::hyperd::Endpoint;
 use hyperwire_core::liveness::link::LinkPolicy;
@@ -13,11 +13,6 @@ use socket2::{SockAddr, Socket};
 
 use super::resolve::resolve;
 use crate::wait::wait;
-
-/// How long to leave a domain socket alone whose backlog is full, at first ...
-const FIRST_PAUSE: Duration = Duration::from_millis(1);
-/// ... and at most.
-const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
 /// Opens a connection to `endpoint`, set up by `policy`, before `deadline`. The socket is non-blocking.
 ///
@@ -34,61 +29,47 @@ pub fn connect(
     policy: &LinkPolicy,
     deadline: Instant,
 ) -> io::Result<(Socket, LinkReport)> {
-    let start = Instant::now();
-    let failed = |step, attempts| ConnectError {
-        endpoint: endpoint.clone(),
-        step,
-        elapsed: start.elapsed(),
-        attempts,
+    let mut attempts = Attempts::begin(endpoint, Instant::now(), deadline);
+    let found = match endpoint {
+        Endpoint::Tcp { host, port } => match resolve(host, *port, deadline) {
+            Ok(addresses) => addresses.into_iter().map(SockAddr::from).collect(),
+            Err(error) => return Err(attempts.unresolved(host, error, Instant::now())),
+        },
+        _ => match addresses(endpoint) {
+            Ok(addresses) => addresses,
+            Err(error) => return Err(attempts.refused(error, Instant::now())),
+        },
     };
-    let addresses = match endpoint {
-        Endpoint::Tcp { host, port } => resolve(host, *port, deadline)
-            .map(|addresses| addresses.into_iter().map(SockAddr::from).collect())
-            .map_err(|error| failed(ConnectStep::Resolve, vec![(host.clone(), error)]))?,
-        _ => addresses(endpoint)
-            .map_err(|error| failed(ConnectStep::Connect, vec![(endpoint.to_string(), error)]))?,
-    };
-    let text = |address: &SockAddr| {
-        address.as_socket().map_or_else(|| endpoint.to_string(), |address| address.to_string())
-    };
-    first_that_answers(&addresses, policy, deadline, text)
-        .map_err(|attempts| failed(ConnectStep::Connect, attempts).into())
+    attempts.resolved(found);
+    first_that_answers(attempts, policy)
 }
 
-fn first_that_answers(
-    addresses: &[SockAddr],
-    policy: &LinkPolicy,
-    deadline: Instant,
-    text: impl Fn(&SockAddr) -> String,
-) -> Result<(Socket, LinkReport), Vec<(String, io::Error)>> {
-    let mut attempts = Vec::new();
-    for (untried, address) in (1..=addresses.len() as u32).rev().zip(addresses) {
-        let now = Instant::now();
-        let share = deadline.saturating_duration_since(now) / untried;
-        match connect_to(address, policy, now + share) {
+fn first_that_answers(mut attempts: Attempts, policy: &LinkPolicy) -> io::Result<(Socket, LinkReport)> {
+    while let Some((address, until)) = attempts.next(Instant::now()) {
+        match connect_to(&address, policy, until) {
             Ok(connected) => return Ok(connected),
-            Err(error) => attempts.push((text(address), error)),
+            Err(error) => attempts.failed(&address, error),
         }
     }
-    Err(attempts)
+    Err(attempts.error(Instant::now()))
 }
 
-/// While the backlog of a domain socket is full, the system says so at once and no event announces a free place, so it is
-/// tried again until the deadline.
+/// A domain socket whose backlog is full is tried again until the deadline.
 fn connect_to(
     address: &SockAddr,
     policy: &LinkPolicy,
     deadline: Instant,
 ) -> io::Result<(Socket, LinkReport)> {
-    let mut pause = FIRST_PAUSE;
+    let mut full = FullBacklog::default();
     loop {
         let left = time_left(deadline)?;
         match begin_connect(address, policy) {
             Ok(socket) => return finish(socket, policy, deadline),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(pause.min(left)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                std::thread::sleep(full.pause().min(left));
+            }
             Err(error) => return Err(error),
         }
-        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
@@ -111,6 +92,7 @@ fn time_left(deadline: Instant) -> io::Result<Duration> {
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+    use hyperwire_carrier::socket::{ConnectError, ConnectStep};
     use socket2::{Domain, Type};
 
     use super::*;
@@ -126,13 +108,11 @@ mod tests {
         connect(endpoint, &LinkPolicy::DEFAULT, Instant::now() + time)
     }
 
-    fn first_of(
-        addresses: &[SocketAddr],
-        time: Duration,
-    ) -> Result<(Socket, LinkReport), Vec<(String, io::Error)>> {
-        let addresses: Vec<_> = addresses.iter().map(|address| SockAddr::from(*address)).collect();
-        let text = |address: &SockAddr| format!("{address:?}");
-        first_that_answers(&addresses, &LinkPolicy::DEFAULT, Instant::now() + time, text)
+    fn first_of(addresses: &[SocketAddr], time: Duration) -> io::Result<(Socket, LinkReport)> {
+        let now = Instant::now();
+        let mut attempts = Attempts::begin(&tcp(addresses[0]), now, now + time);
+        attempts.resolved(addresses.iter().map(|address| SockAddr::from(*address)));
+        first_that_answers(attempts, &LinkPolicy::DEFAULT)
     }
 
     /// A port that is taken, so nobody else can start to listen there, and on which nobody listens.

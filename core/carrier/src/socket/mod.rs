@@ -6,6 +6,7 @@
 //!
 //! [`LinkPolicy`]: hyperwire_core::liveness::link::LinkPolicy
 
+mod attempts;
 mod begin;
 mod configure;
 mod error;
@@ -15,6 +16,7 @@ mod option;
 mod retransmission;
 mod send;
 
+pub use attempts::{Attempts, FullBacklog};
 pub use begin::{addresses, begin_connect, finish_connect};
 pub use configure::{LinkReport, configure};
 pub use error::{ConnectError, ConnectStep};
