@@ -1,4 +1,4 @@
-//! Bytes in, bytes out, and the end of both.
+//! Reading, writing, and what the end of either means.
 
 use std::io;
 use std::time::Instant as SystemInstant;
@@ -15,16 +15,16 @@ use crate::transport::{Ready, Transport};
 /// What to wait for, whichever comes first.
 #[derive(Clone, Copy, Debug)]
 pub struct Wants {
-    /// What the transport is to be ready for.
+    /// What the transport should become ready for.
     pub ready: Ready,
-    /// It is so already: do not wait.
+    /// There is something to do right now: do not wait.
     pub at_once: bool,
     /// When to stop waiting; at most a year away.
     pub deadline: Option<SystemInstant>,
 }
 
 impl<T: Transport> Connection<T> {
-    /// What the transport is to be ready for.
+    /// What the transport should become ready for.
     #[must_use]
     pub fn wanted(&self) -> Ready {
         self.link.handshake().unwrap_or_else(|| {
@@ -50,7 +50,7 @@ impl<T: Transport> Connection<T> {
         session.into_iter().chain(self.closing).min().map(|at| at.min(T::now() + FOR_EVER))
     }
 
-    /// Moves what can be moved, and tells the session what time it is.
+    /// Moves what can be moved, and tells the session the time.
     ///
     /// # Errors
     /// The connection is lost, or the TLS handshake failed.
@@ -70,18 +70,18 @@ impl<T: Transport> Connection<T> {
         Ok(())
     }
 
-    /// Acts upon deadlines that have passed by the last reading of the clock.
+    /// Acts on the deadlines that had passed when the clock was last read.
     pub fn check_time(&mut self) {
         self.session.handle_timeout(self.now);
     }
 
-    /// Whether the TLS handshake is under way: then [`Self::shake_hands`] moves what there is to move.
+    /// Whether the TLS handshake is in progress; [`Self::shake_hands`] continues it.
     #[must_use]
     pub fn is_handshaking(&self) -> bool {
         self.link.handshake().is_some()
     }
 
-    /// Goes on with the TLS handshake until the transport is not ready for it; whether it is over.
+    /// Continues the TLS handshake until the transport is not ready for more; whether it is over.
     ///
     /// # Errors
     /// It failed.
@@ -93,7 +93,7 @@ impl<T: Transport> Connection<T> {
         Ok(over)
     }
 
-    /// Sends what is to be sent as far as that takes no waiting; whether there was anything.
+    /// Sends what is queued, as far as that takes no waiting; whether there was anything.
     ///
     /// # Errors
     /// As for [`Self::carry`].
@@ -105,7 +105,7 @@ impl<T: Transport> Connection<T> {
         Ok(any)
     }
 
-    /// Reads without waiting; whether anything came for the session.
+    /// Reads once, without waiting; whether anything arrived for the session.
     ///
     /// # Errors
     /// As for [`Self::carry`].
@@ -143,7 +143,7 @@ impl<T: Transport> Connection<T> {
             .or_else(|error| if is_not_now(&error) { Ok(()) } else { Err(self.link_lost(error)) })
     }
 
-    /// Whether writing has failed. Reading tells why.
+    /// Whether writing has failed. Reading then returns the reason.
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.lost.is_some()
@@ -158,7 +158,7 @@ impl<T: Transport> Connection<T> {
         self.dead(fault)
     }
 
-    /// Says that waiting for the transport failed.
+    /// Reports that waiting for the transport failed.
     pub fn link_lost(&mut self, error: io::Error) -> Error {
         let loss = loss(&error);
         self.lost.get_or_insert(error);
@@ -171,7 +171,7 @@ impl<T: Transport> Connection<T> {
         Error::Tls(error)
     }
 
-    /// Nothing more is to be heard here. A server that still works for this session is to learn that.
+    /// Closes the transport, so that a server that still works for this session learns of its end.
     pub(crate) fn dead(&mut self, fault: Fault) -> Error {
         self.link.close();
         if fault == Fault::Deadline(Timer::Startup) && self.is_handshaking() {
@@ -189,12 +189,12 @@ impl<T: Transport> Connection<T> {
     }
 }
 
-/// What a runtime that waits asks of its connection.
+/// What a runtime asks for when it waits.
 impl<T: Transport> Client<T> {
     /// [`Connection::transport`]
     ///
     /// # Errors
-    /// It was closed, because the session is dead.
+    /// It was closed because the session is over.
     pub fn transport(&mut self) -> io::Result<&mut T> {
         self.connection.transport()
     }

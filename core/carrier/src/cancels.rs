@@ -1,4 +1,4 @@
-//! CancelRequests that are sent from outside of a session, which has to know of them.
+//! CancelRequests that other threads or tasks send, of which the session has to know.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant as SystemInstant};
 
 use hyperwire_core::session::CancelDelivery;
 
-/// How long after its time a CancelRequest is waited for whose sender neither goes on nor gives up.
+/// How much longer than its own bound a CancelRequest is waited for, if its sender has stopped polling it.
 const FORGOTTEN: Duration = Duration::from_secs(1);
 
-/// The CancelRequests of one session's handles; shared by them and by its client. A statement that is sent while one is
-/// on its way could be hit by it, though it was meant for the one before.
+/// The CancelRequests of one client's handles, shared between them. A statement that is sent while one is in flight could be
+/// canceled by it, although it was meant for the statement before.
 #[derive(Debug, Default)]
 pub struct Cancels {
     state: Mutex<State>,
@@ -19,14 +19,14 @@ pub struct Cancels {
 #[derive(Debug, Default)]
 struct State {
     under_way: u32,
-    /// When the last of them will have been given up, by a sender that looks at it.
+    /// When the last of them is given up at the latest.
     until: Option<SystemInstant>,
-    /// One of them may arrive at any time.
+    /// One of them may still arrive, at any time.
     is_burnt: bool,
     waiting: Option<Waker>,
 }
 
-/// How a session's key stands.
+/// Whether a session's cancel key could still hit a later statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Clear,
@@ -54,13 +54,13 @@ impl Cancels {
         }
     }
 
-    /// When none of them is waited for any longer.
+    /// When to stop waiting for them.
     #[must_use]
     pub fn until(&self) -> Option<SystemInstant> {
         self.state().until
     }
 
-    /// Ready when none is under way; else whoever asked last is woken then.
+    /// Ready when none is in flight; otherwise wakes the last task that asked.
     pub fn poll_settled(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.under_way == 0 || state.is_burnt {
@@ -75,7 +75,7 @@ impl Cancels {
     }
 }
 
-/// A CancelRequest that is on its way.
+/// A CancelRequest in flight.
 #[derive(Debug)]
 pub(crate) struct UnderWay(Arc<Cancels>);
 

@@ -26,30 +26,30 @@ pub struct Client<T> {
     link: LinkReport,
     notices: Notices,
     pub(crate) pending_closes: PendingCloses,
-    /// The last request that somebody waited for.
+    /// The last request, until its response is over.
     pub(crate) open: Option<RequestId>,
-    /// The owner of the transaction has gone: it is rolled back unless it is over.
+    /// The transaction's owner has gone: roll it back if it is still open.
     pub(crate) orphaned: bool,
-    /// What ends such a transaction, until it is answered.
+    /// The ROLLBACK of such a transaction, until it is answered.
     pub(crate) rollback: Option<Response>,
     pub(crate) cancel_due: Option<CancelKey>,
-    /// What its handles do.
+    /// The CancelRequests of this client's handles.
     cancels: Arc<Cancels>,
-    /// A request has to wait for those.
+    /// The next request has to wait for those.
     awaits_cancels: bool,
 }
 
 impl<T: Transport> Client<T> {
-    /// When a connection that is begun at `epoch` has to be ready.
+    /// The deadline for a connection that was started at `epoch`.
     #[must_use]
     pub fn connect_deadline(config: &Config, epoch: SystemInstant) -> SystemInstant {
         epoch + config.connect_bound()
     }
 
-    /// Starts a session on a transport that is connected since `epoch`, or a little later.
+    /// Starts a session on a connected transport. Connecting began at `epoch`, from which the bounds are counted.
     ///
     /// # Errors
-    /// A configuration that cannot be sent; no random bytes.
+    /// The configuration cannot be sent, or the system gives no random bytes.
     pub fn start(
         config: Config,
         transport: T,
@@ -72,7 +72,7 @@ impl<T: Transport> Client<T> {
         })
     }
 
-    /// Goes on until the start-up is over.
+    /// Ready when the start-up is over.
     pub fn poll_started(&mut self) -> Poll<Result<(), Error>> {
         loop {
             match self.next_event()? {
@@ -83,13 +83,13 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Goes on until the session is ready for a request: what nobody waits for any more is thrown away or canceled, a
-    /// transaction without an owner rolled back. A CancelRequest that somebody has sent from outside is waited for, so that
-    /// it hits no statement that was sent behind it.
+    /// Ready when the next request can be sent. Until then it discards or cancels what is left of an abandoned response,
+    /// rolls back a transaction whose owner has gone, and waits for CancelRequests of other threads or tasks, so that none
+    /// of them hits a statement that is sent later.
     ///
-    /// Then it hears, without waiting, what came since the last request: a server that nobody asked has nothing to say
-    /// but notices and goodbye, and nothing else may pass for the answer to the next request. After a goodbye it is
-    /// certain that the next request was never sent.
+    /// Then it reads, without waiting, what arrived since the last request. An idle server may only send notices or close
+    /// the connection; anything else is a protocol violation and is never taken for the answer to the next request. If the
+    /// server has closed, it is certain that the next request was not sent.
     pub fn poll_ready(&mut self) -> Poll<Result<(), Error>> {
         ready!(self.poll_clear_to_send())?;
         loop {
@@ -116,7 +116,7 @@ impl<T: Transport> Client<T> {
         self.poll_clear_to_send()
     }
 
-    /// Whether no CancelRequest could hit what is sent next.
+    /// Ready when no CancelRequest can hit the next request.
     fn poll_clear_to_send(&mut self) -> Poll<Result<(), Error>> {
         let standing = self.cancels.standing(T::now);
         self.awaits_cancels = standing == Standing::UnderWay;
@@ -137,13 +137,13 @@ impl<T: Transport> Client<T> {
         self.cancels.standing(T::now) == Standing::Clear
     }
 
-    /// What a request has to wait for instead of the transport, if it has to.
+    /// The CancelRequests that the next request has to wait for, instead of the transport; `None` if there are none.
     #[must_use]
     pub fn awaited_cancels(&self) -> Option<Arc<Cancels>> {
         self.awaits_cancels.then(|| Arc::clone(&self.cancels))
     }
 
-    /// What it takes to have a statement of this session canceled; `None` if the server gave no key.
+    /// What it takes to cancel a statement of this session; `None` if the server gave no key.
     #[must_use]
     pub fn cancel_target(&self) -> Option<CancelTarget> {
         let key = self.connection.session.cancel_key()?;
@@ -155,7 +155,7 @@ impl<T: Transport> Client<T> {
         ))
     }
 
-    /// The next event that is for the caller, if it is here already; does what the events before it ask for.
+    /// The next event that concerns the caller, if it has arrived. Handles the events before it.
     #[inline]
     pub(crate) fn next_event(&mut self) -> Result<Option<Event>, Error> {
         loop {
@@ -173,7 +173,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// The next event of this request, if it is here already.
+    /// The next event of this request, if it has arrived.
     #[inline]
     pub(crate) fn next_event_of(&mut self, id: RequestId) -> Result<Option<Event>, Error> {
         loop {
@@ -184,20 +184,20 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// Whether a CancelRequest is to be delivered now; [`Client::cancel_ended`] says what came of that.
+    /// The target of a CancelRequest that is to be delivered now, once; report the outcome to [`Client::cancel_ended`].
     pub fn take_cancel(&mut self) -> Option<CancelTarget> {
         self.cancel_due.take()?;
         self.cancel_target()
     }
 
-    /// Says what became of a CancelRequest. If it may still arrive, the session ends behind the open request; the
-    /// session's grace bounds the wait for its effect.
+    /// Reports the outcome of a CancelRequest. If it may still arrive, the session ends after the open request; the wait
+    /// for its effect is bounded by the session's `cancel_grace`.
     pub fn cancel_ended(&mut self, delivery: CancelDelivery) {
         self.connection.advance_to(self.connection.clock());
         self.connection.cancel_ended(delivery);
     }
 
-    /// Forgets a request; what is left of its answer is thrown away.
+    /// Abandons a request; the rest of its answer is discarded.
     pub(crate) fn abandon(&mut self, id: RequestId) {
         self.open = self.open.filter(|open| *open != id);
         if self.connection.session.fault().is_none() {
@@ -217,7 +217,7 @@ impl<T: Transport> Client<T> {
         &self.connection.session
     }
 
-    /// How it was connected.
+    /// The configuration it was connected with.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.connection.config
@@ -229,12 +229,12 @@ impl<T: Transport> Client<T> {
         &self.link
     }
 
-    /// The last 256 notices since the last call, fewer if they have more than 16 MiB of text.
+    /// The notices since the last call: the newest 256, fewer if their text exceeds 16 MiB.
     pub fn take_notices(&mut self) -> Vec<ServerError> {
         self.notices.take()
     }
 
-    /// Whether the last thing sent was the rollback of a transaction without an owner.
+    /// Whether the rollback of a transaction whose owner has gone is in progress.
     #[must_use]
     pub fn is_rolling_back(&self) -> bool {
         self.rollback.is_some()

@@ -4,29 +4,29 @@ use std::time::{Duration, Instant as SystemInstant};
 
 use hyperwire_core::time::Instant;
 
-/// Counts what has passed since something began, for a machine of the core. It is monotonic: a wall clock that jumps does
-/// not touch it.
+/// Measures time since a starting point, as the machines of the core expect it. It is monotonic: changes of the wall clock
+/// do not affect it.
 ///
-/// A runtime whose timers have a clock of their own asks that one, and uses [`Clock::starting`] and [`Clock::at`].
+/// A runtime whose timers have a clock of their own reads that one, and uses [`Clock::starting`] and [`Clock::at`].
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     epoch: SystemInstant,
 }
 
 impl Clock {
-    /// Counts from now on.
+    /// Starts now.
     #[must_use]
     pub fn start() -> Self {
         Self::starting(SystemInstant::now())
     }
 
-    /// Counts from then on.
+    /// Starts at that point in time.
     #[must_use]
     pub fn starting(epoch: SystemInstant) -> Self {
         Self { epoch }
     }
 
-    /// When it began, which has passed: whoever waits until then does not wait.
+    /// Its starting point. It is in the past, so a wait until then ends at once.
     #[must_use]
     pub fn epoch(self) -> SystemInstant {
         self.epoch
@@ -44,13 +44,13 @@ impl Clock {
         Instant::EPOCH + time.saturating_duration_since(self.epoch)
     }
 
-    /// The system's time at that point of the machine's; `None` for what is too far away to come.
+    /// The system's time at that point of the machine's; `None` if it is too far away to be represented.
     #[must_use]
     pub fn system(self, at: Instant) -> Option<SystemInstant> {
         self.epoch.checked_add(Duration::from_nanos(at.as_nanos()))
     }
 
-    /// How long it is until then; `None` for no deadline.
+    /// The time left until the deadline; `None` without one.
     #[must_use]
     pub fn until(self, deadline: Option<Instant>) -> Option<Duration> {
         deadline.map(|at| at - self.now())

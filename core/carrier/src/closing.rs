@@ -1,4 +1,4 @@
-//! How a session ends in good order: decided here for every runtime.
+//! How a session is closed in good order: decided here for every runtime.
 
 use std::task::{Poll, ready};
 
@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::response::Response;
 use crate::transport::Transport;
 
-/// The end of a client's session, as far as it has come: an open transaction is rolled back, the database let go of, and
-/// the server has closed its end.
+/// The progress of closing a client: an open transaction is rolled back, the database is detached, and the server closes its
+/// end.
 #[derive(Debug, Default)]
 pub struct Closing {
     step: Step,
@@ -29,7 +29,7 @@ enum Step {
 }
 
 impl<T: Transport> Client<T> {
-    /// Goes on with the end of the session; [`Closing::ended`] makes an answer of the outcome.
+    /// Closes the session; pass the outcome, also that of waiting, to [`Closing::ended`].
     pub fn poll_closed(&mut self, closing: &mut Closing) -> Poll<Result<(), Error>> {
         loop {
             closing.step = match &mut closing.step {
@@ -67,8 +67,8 @@ impl<T: Transport> Client<T> {
 }
 
 impl Closing {
-    /// What to tell the caller when [`Client::poll_closed`] or waiting for it came to this: a connection that is lost
-    /// after the goodbye is closed, too.
+    /// The result of closing, given the outcome of [`Client::poll_closed`] or of waiting for it: a connection that is lost
+    /// after Terminate was sent counts as closed.
     ///
     /// # Errors
     /// The server could not write the database, or it is unknown whether it did.

@@ -1,4 +1,4 @@
-//! A session and what moves its bytes: events out, and nothing that waits for them.
+//! A session and what moves its bytes: requests in, events out.
 
 use std::io;
 use std::time::{Duration, Instant as SystemInstant};
@@ -19,12 +19,12 @@ use crate::transport::Transport;
 /// How long the server may take to close its end once it has let go of the database: 1 ms is usual.
 const GOODBYE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A session, its buffers and its transport. A [`Client`](super::Client) is one with answers that are waited for; a
-/// runtime that hands out events as they come, to whoever drives it, takes the connection alone.
+/// A session with its buffers and its transport. A [`Client`](super::Client) adds responses that callers wait for; a runtime
+/// that hands out events uses the connection alone.
 ///
-/// Such a runtime [polls](Self::poll) until there is nothing more to tell, [writes](Self::try_write),
-/// [reads](Self::try_read) once, and begins again; when neither moved anything it waits for [`Self::wants`]. After an
-/// error the transport is closed, and every later call says the same.
+/// Such a runtime [polls](Self::poll) until there are no more events, [writes](Self::try_write), [reads](Self::try_read)
+/// once, and starts over; when neither moved any bytes, it waits for [`Self::wants`]. After an error the transport is
+/// closed, and every later call returns the same error.
 #[derive(Debug)]
 pub struct Connection<T> {
     pub(crate) session: Session,
@@ -36,18 +36,18 @@ pub struct Connection<T> {
     /// The time as of the last wait. Reading the clock for every row would cost more than the row.
     pub(crate) now: Instant,
     pub(crate) statement_timeout: Option<Duration>,
-    /// When to stop waiting for the server's end of a connection that was said goodbye to.
+    /// When to stop waiting for the server to close a connection that was terminated.
     pub(crate) closing: Option<SystemInstant>,
     /// What the system said when the connection was lost.
     pub(crate) lost: Option<io::Error>,
 }
 
 impl<T: Transport> Connection<T> {
-    /// Starts a session that has no transport yet: requests are taken, nothing is moved. Its start-up has to be over
-    /// [`Config::connect_timeout`] after `epoch`, or earlier if the session's own bound is.
+    /// Starts a session that has no transport yet: it accepts requests and moves no bytes. Its start-up must be over
+    /// [`Config::connect_timeout`] after `epoch`, or earlier if the session's own bound is shorter.
     ///
     /// # Errors
-    /// A configuration that cannot be sent; no random bytes.
+    /// The configuration cannot be sent, or the system gives no random bytes.
     pub fn start(mut config: Config, epoch: SystemInstant) -> Result<Self, Error> {
         let passed = T::now().saturating_duration_since(epoch);
         let left = config.connect_bound().saturating_sub(passed);
@@ -69,23 +69,24 @@ impl<T: Transport> Connection<T> {
         })
     }
 
-    /// Gives it the transport, which is connected.
+    /// Hands over the transport, which must be connected.
     pub fn connected(&mut self, transport: T) {
         self.link.open(transport);
     }
 
-    /// The transport, to wait for it.
+    /// The transport, so that a runtime can wait for it.
     ///
     /// # Errors
-    /// There is none yet, or it was closed because the session is dead.
+    /// There is none yet, or it was closed because the session is over.
     pub fn transport(&mut self) -> io::Result<&mut T> {
         self.link.transport()
     }
 
-    /// The next event, if it is here already. TLS is seen to in here; a CancelRequest is not.
+    /// The next event, if it has arrived. Starts TLS when the session asks for it; delivering a CancelRequest is up to the
+    /// caller.
     ///
     /// # Errors
-    /// The session is dead.
+    /// The session is over.
     #[inline]
     pub fn poll(&mut self) -> Result<Option<Event>, Error> {
         loop {
@@ -112,7 +113,7 @@ impl<T: Transport> Connection<T> {
         self.session.row(&self.input)
     }
 
-    /// Hands every row that is here and wanted to `each`, starting with the one that the last event announced.
+    /// Calls `each` with every row that has arrived and was asked for, starting with the one that the last event announced.
     ///
     /// # Errors
     /// What `each` returns.
@@ -133,19 +134,19 @@ impl<T: Transport> Connection<T> {
         &self.config
     }
 
-    /// Ends the session: says goodbye, and waits for the server to close its end, for 5 s at most.
+    /// Terminates the session; the server then has 5 s to close its end.
     pub fn say_goodbye(&mut self) {
         self.session.terminate(&mut self.out);
         self.closing = Some(T::now() + GOODBYE_TIMEOUT);
     }
 
-    /// Whether the server has had its time to close its end.
+    /// Whether the server's time to close its end is over.
     #[must_use]
     pub fn is_close_overdue(&self) -> bool {
         self.closing.is_none_or(|deadline| deadline <= T::now())
     }
 
-    /// Says goodbye as far as that takes no waiting, if nothing is open.
+    /// Sends Terminate if no request is open, as far as that takes no waiting.
     pub fn hang_up(&mut self) {
         if self.session.is_idle() {
             self.session.terminate(&mut self.out);
@@ -153,31 +154,31 @@ impl<T: Transport> Connection<T> {
         }
     }
 
-    /// Closes the transport: the server is to learn at once that nobody listens any more.
+    /// Closes the transport, so that the server learns at once that nobody listens any more.
     pub fn close(&mut self) {
         self.link.close();
     }
 
-    /// Nothing comes of this session, which has not begun; whoever asks later is told what the system said.
+    /// Ends a session that never got a connection; later calls report this error.
     pub fn give_up(&mut self, error: &io::Error) {
         let fault = self.session.handle_link_loss(crate::socket::loss(error));
         self.lost = Some(io::Error::new(error.kind(), error.to_string()));
         let _ = self.dead(fault);
     }
 
-    /// Begins to deliver the CancelRequest with this key that the session asked for.
+    /// Starts to deliver the CancelRequest with this key, which the session asked for.
     #[must_use]
     pub fn deliver(&self, key: CancelKey) -> Delivery<T> {
         Delivery::start(&self.config, key, self.link.is_encrypted())
     }
 
-    /// What time it is by the session's clock.
+    /// The time now, by the session's clock.
     #[must_use]
     pub fn clock(&self) -> Instant {
         self.clock.at(T::now())
     }
 
-    /// Takes this for the time, if it is later than what was taken for it before.
+    /// Sets the session's time to this, unless it is already later.
     pub fn advance_to(&mut self, now: Instant) {
         self.now = self.now.max(now);
     }

@@ -1,4 +1,4 @@
-//! A CancelRequest on its way, over a connection of its own: encrypted if the session's is.
+//! Delivery of a CancelRequest over a connection of its own, encrypted if the session's is.
 
 use std::fmt;
 use std::io;
@@ -16,14 +16,13 @@ use crate::link::Link;
 use crate::socket::is_not_now;
 use crate::transport::{Ready, Transport};
 
-/// Reads of a server that talks instead of closing, before others get their turn.
+/// How often to read from a server that talks instead of closing, before others get their turn.
 const READS_AT_ONCE: u32 = 16;
 
-/// How late whoever drives this may come for the server to be given up. One that comes later was busy elsewhere, and has
-/// a second look.
+/// A poll that comes later than this after the deadline was held up by its own side; the server then gets a second chance.
 const PUNCTUAL: Duration = Duration::from_millis(250);
 
-/// What it takes to have a session's statement canceled, wherever that is asked for.
+/// What it takes to cancel a statement of a session, from any thread or task.
 #[derive(Clone, Debug)]
 pub struct CancelTarget {
     config: Config,
@@ -32,20 +31,20 @@ pub struct CancelTarget {
     cancels: Arc<Cancels>,
 }
 
-/// What came of a CancelRequest.
+/// The outcome of a CancelRequest.
 #[derive(Debug)]
 pub struct CancelOutcome {
-    /// For the session, which must know whether it may still arrive.
+    /// For the session: whether the request may still arrive.
     pub delivery: CancelDelivery,
-    /// For whoever asked for it.
+    /// For the caller.
     pub result: io::Result<()>,
 }
 
-/// A CancelRequest that is being delivered, at most for [`CANCEL_TIMEOUT`].
+/// A CancelRequest that is being delivered, for at most [`CANCEL_TIMEOUT`].
 ///
-/// A runtime connects until [`Delivery::deadline`], says [`Delivery::connected`] or [`Delivery::fail`], and then polls,
-/// whenever the transport is ready for what is [wanted](Delivery::wanted) or the deadline has passed. Dropping it before
-/// its end is fine.
+/// A runtime connects before [`Delivery::deadline`], calls [`Delivery::connected`] or [`Delivery::fail`], and then polls
+/// whenever the transport is ready for what is [wanted](Delivery::wanted) or the deadline has passed. It may be dropped at
+/// any time.
 pub struct Delivery<T> {
     link: Link<T>,
     config: Config,
@@ -54,7 +53,7 @@ pub struct Delivery<T> {
     out: OutBuf,
     step: Step,
     deadline: SystemInstant,
-    /// The server had more to say than was listened to.
+    /// The server sent more than was read.
     more: bool,
     from_outside: Option<UnderWay>,
 }
@@ -74,19 +73,19 @@ impl CancelTarget {
         Self { config: config.clone(), key, is_encrypted, cancels: Arc::clone(cancels) }
     }
 
-    /// How the session is connected.
+    /// The session's configuration.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    /// Begins to deliver what the session asked for.
+    /// Starts a delivery that the session asked for.
     #[must_use]
     pub fn deliver<T: Transport>(&self) -> Delivery<T> {
         Delivery::start(&self.config, self.key, self.is_encrypted)
     }
 
-    /// Begins to deliver what somebody else asked for; the session learns of it.
+    /// Starts a delivery that a cancel handle asked for; the session waits for it.
     #[must_use]
     pub fn deliver_from_outside<T: Transport>(&self) -> Delivery<T> {
         let mut delivery = self.deliver();
@@ -110,13 +109,13 @@ impl<T: Transport> Delivery<T> {
         }
     }
 
-    /// When to poll if nothing happens before.
+    /// When to poll at the latest.
     #[must_use]
     pub fn deadline(&self) -> SystemInstant {
         if self.more { T::now() } else { self.deadline }
     }
 
-    /// What the transport is to be ready for.
+    /// What the transport should become ready for.
     #[must_use]
     pub fn wanted(&self) -> Ready {
         self.link.handshake().unwrap_or_else(|| Ready {
@@ -125,7 +124,7 @@ impl<T: Transport> Delivery<T> {
         })
     }
 
-    /// The transport, to wait for it.
+    /// The transport, so that a runtime can wait for it.
     ///
     /// # Errors
     /// There is none yet.
@@ -133,7 +132,7 @@ impl<T: Transport> Delivery<T> {
         self.link.transport()
     }
 
-    /// Gives it the transport, which is connected.
+    /// Hands over the transport, which must be connected.
     pub fn connected(&mut self, transport: T) {
         self.link.open(transport);
         if self.is_encrypted {
@@ -144,12 +143,12 @@ impl<T: Transport> Delivery<T> {
         }
     }
 
-    /// Ends it: no connection could be made, or waiting for it failed.
+    /// Ends it because connecting or waiting failed.
     pub fn fail(&mut self, error: io::Error) -> CancelOutcome {
         self.end(Err(error))
     }
 
-    /// Goes on as far as that takes no waiting.
+    /// Continues as far as that takes no waiting.
     pub fn poll(&mut self) -> Poll<CancelOutcome> {
         let now = T::now();
         if now > self.deadline + PUNCTUAL {

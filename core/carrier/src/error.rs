@@ -10,7 +10,7 @@ use crate::config::Config;
 
 /// Why an operation of a client failed.
 ///
-/// What the system said is the [`source`](std::error::Error::source), and not in the text; [`with_causes`] gives both.
+/// The system's own error is the [`source`](std::error::Error::source) and not part of the text; [`with_causes`] gives both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -19,21 +19,21 @@ pub enum Error {
     Connect {
         /// To where.
         endpoint: Endpoint,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The session is dead; the client is of no use any more.
+    /// The session is over; the client cannot be used any more.
     #[error("{fault}")]
     Session {
         /// Why.
         fault: Fault,
-        /// What the system said, if it was the system.
+        /// The system's error, if there was one.
         source: Option<io::Error>,
     },
     /// The statement failed; the client goes on.
     #[error(transparent)]
     Statement(#[from] StatementError),
-    /// One statement of a batch failed; those before it have run, those behind it have not.
+    /// One statement of a batch failed. Those before it have run, those after it have not.
     #[error("statement {} of the batch failed: {error}", index + 1)]
     Batch {
         /// Which one, counted from 0.
@@ -41,7 +41,7 @@ pub enum Error {
         /// Why.
         error: Box<Self>,
     },
-    /// The call makes no sense; nothing was sent.
+    /// The call is not allowed in this state; nothing was sent.
     #[error(transparent)]
     Misuse(Misuse),
     /// The parameters do not fit the protocol; nothing was sent.
@@ -50,7 +50,7 @@ pub enum Error {
     /// A value is not of the type that was asked for.
     #[error(transparent)]
     Decode(#[from] DecodeError),
-    /// A transaction is open already, and Hyper has neither nested ones nor savepoints.
+    /// A transaction is open already, and Hyper has neither nested transactions nor savepoints.
     #[error("a transaction is open already; Hyper has no nested ones")]
     InTransaction,
     /// The transaction had failed before its COMMIT, so the server rolled it back.
@@ -68,19 +68,19 @@ pub enum Error {
 }
 
 impl Error {
-    /// No connection could be made to where the configuration leads.
+    /// An [`Error::Connect`] for the endpoint of this configuration.
     #[must_use]
     pub fn connect(config: &Config, source: io::Error) -> Self {
         Self::Connect { endpoint: config.endpoint.clone(), source }
     }
 
-    /// Says which statement of a batch it is, counted from 0.
+    /// The error of a batch whose statement with this index, counted from 0, failed with `self`.
     #[must_use]
     pub fn in_batch(self, index: usize) -> Self {
         Self::Batch { index, error: Box::new(self) }
     }
 
-    /// What the server said, if it was the server.
+    /// The server's error, if the server reported one.
     #[must_use]
     pub fn server(&self) -> Option<&ServerError> {
         match self {
@@ -91,13 +91,13 @@ impl Error {
         }
     }
 
-    /// The SQLSTATE, if it was the server.
+    /// The SQLSTATE, if the server reported an error.
     #[must_use]
     pub fn code(&self) -> Option<SqlState> {
         self.server().map(ServerError::code)
     }
 
-    /// Whether the client is of no use any more.
+    /// Whether the session is over, so that the client cannot be used any more.
     #[must_use]
     pub fn is_session_lost(&self) -> bool {
         match self {
@@ -130,7 +130,7 @@ impl Error {
     }
 }
 
-/// A dead session is not the caller's mistake: each call says why it is dead.
+/// A session that is over is not the caller's mistake: each call says why it ended.
 impl From<Misuse> for Error {
     fn from(misuse: Misuse) -> Self {
         match misuse {
@@ -146,7 +146,7 @@ impl From<Fault> for Error {
     }
 }
 
-/// An error and what caused it, in one line, for a person.
+/// An error and its causes, in one line, for people to read.
 #[must_use]
 pub fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -7,10 +7,10 @@ use crate::config::Config;
 use crate::tls::TlsStream;
 use crate::transport::{Ready, Transport};
 
-/// A transport once there is one, and TLS on it if that was agreed on.
+/// The transport, once there is one, with TLS on it if the server agreed to that.
 #[derive(Debug)]
 pub(crate) struct Link<T> {
-    /// `None` until it is connected and once it was closed.
+    /// `None` before it is connected and after it is closed.
     transport: Option<T>,
     #[cfg(feature = "tls")]
     tls: Option<TlsStream>,
@@ -54,7 +54,7 @@ impl<T: Transport> Link<T> {
         transport.write(bytes)
     }
 
-    /// Sends what TLS holds back.
+    /// Sends what TLS has buffered.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         #[cfg(feature = "tls")]
         if let Some(tls) = &mut self.tls {
@@ -63,7 +63,7 @@ impl<T: Transport> Link<T> {
         Ok(())
     }
 
-    /// Whether TLS is on it.
+    /// Whether it uses TLS.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
     pub(crate) fn is_encrypted(&self) -> bool {
         #[cfg(feature = "tls")]
@@ -72,7 +72,7 @@ impl<T: Transport> Link<T> {
         false
     }
 
-    /// Closes the connection: the server is to learn at once that nobody listens any more.
+    /// Closes the connection, so that the server learns at once that nobody listens any more.
     pub(crate) fn close(&mut self) {
         self.transport = None;
     }
@@ -89,7 +89,7 @@ impl<T: Transport> Link<T> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "this build has no TLS; enable the feature `tls`"))
     }
 
-    /// Goes on with the handshake as far as that takes no waiting. Whether it is over.
+    /// Continues the handshake as far as that takes no waiting; whether it is over.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
     pub(crate) fn shake_hands(&mut self) -> io::Result<bool> {
         #[cfg(feature = "tls")]
@@ -109,7 +109,7 @@ impl<T: Transport> Link<T> {
         None
     }
 
-    /// Whether something was decrypted that nobody has read, of which the transport knows nothing.
+    /// Whether there is decrypted data that has not been read. Waiting for the transport would not reveal it.
     #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "the same with and without TLS"))]
     pub(crate) fn holds_plaintext(&mut self) -> bool {
         #[cfg(feature = "tls")]

@@ -1,12 +1,12 @@
-//! What the server says besides answers, kept until somebody asks.
+//! Notices from the server, kept until the caller takes them.
 
 use std::collections::VecDeque;
 
 use hyperwire_core::session::ServerError;
 
-/// Notices kept for a caller who does not fetch them ...
+/// How many notices are kept for a caller who does not take them ...
 const MOST: usize = 256;
-/// ... and bytes of their text. One has up to 64 KiB, and the server may send as many as it likes.
+/// ... and how many bytes of their text. One has up to 64 KiB, and the server may send any number.
 const MOST_BYTES: usize = 16 << 20;
 
 /// The newest notices, oldest first.
@@ -17,7 +17,7 @@ pub(crate) struct Notices {
 }
 
 impl Notices {
-    /// Keeps it, and drops the oldest if there are too many.
+    /// Adds one, and drops the oldest if there are too many.
     pub(crate) fn push(&mut self, notice: ServerError) {
         self.bytes += length(&notice);
         self.kept.push_back(notice);

@@ -1,4 +1,4 @@
-//! What is asked of a server, put on its way. None of this waits.
+//! Requests. All of these return at once.
 
 use std::task::{Poll, ready};
 use std::time::Duration;
@@ -14,19 +14,19 @@ use crate::response::Response;
 use crate::statement::{PendingCloses, Statement};
 use crate::transport::Transport;
 
-/// How long the rollback of a transaction whose owner has gone may take.
+/// How long the rollback of an abandoned transaction may take.
 const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl<T: Transport> Connection<T> {
-    /// A statement without parameters.
+    /// Runs a statement without parameters.
     ///
     /// # Errors
-    /// The statement cannot be sent, or the session is dead.
+    /// The statement cannot be sent, or the session is over.
     pub fn query(&mut self, sql: &str) -> Result<RequestId, Error> {
         Ok(self.session.query(sql, self.options(), &mut self.out)?)
     }
 
-    /// A statement with values for `$1`, `$2` ...
+    /// Runs a statement with values for `$1`, `$2` ...
     ///
     /// # Errors
     /// As for [`Self::query`].
@@ -34,7 +34,7 @@ impl<T: Transport> Connection<T> {
         Ok(self.session.query_params(sql, parameters, None, self.options(), &mut self.out)?)
     }
 
-    /// A statement to prepare, with a type for each of `$1`, `$2` ...
+    /// Prepares a statement, with a type for each of `$1`, `$2` ...
     ///
     /// # Errors
     /// As for [`Self::query`].
@@ -43,10 +43,10 @@ impl<T: Transport> Connection<T> {
         Ok(self.session.prepare(sql, &types, self.options(), &mut self.out)?)
     }
 
-    /// A statement that was prepared on this connection.
+    /// Runs a statement that was prepared on this connection.
     ///
     /// # Errors
-    /// As for [`Self::query`]; another number of parameters than it has.
+    /// As for [`Self::query`]; the number of parameters is wrong.
     pub fn query_prepared(
         &mut self,
         statement: &Prepared,
@@ -55,7 +55,7 @@ impl<T: Transport> Connection<T> {
         Ok(self.session.execute(statement, parameters, self.options(), &mut self.out)?)
     }
 
-    /// Has the server forget the prepared statement of this name.
+    /// Closes the prepared statement with this name.
     ///
     /// # Errors
     /// As for [`Self::query`].
@@ -63,19 +63,19 @@ impl<T: Transport> Connection<T> {
         Ok(self.session.close_statement(name, self.options(), &mut self.out)?)
     }
 
-    /// A Sync, the cheapest round trip. Without an answer in this time the session is over.
+    /// Sends Sync, the cheapest round trip. Without an answer within `timeout` the session ends.
     ///
     /// # Errors
-    /// The session is dead.
+    /// The session is over.
     pub fn ping(&mut self, timeout: Duration) -> Result<RequestId, Error> {
         let options = RequestOptions::default().deadline(Some(self.clock() + timeout));
         Ok(self.session.sync(options, &mut self.out)?)
     }
 
-    /// Rolls back the transaction that is open; `None` if there is none.
+    /// Rolls back the open transaction; `None` if there is none.
     ///
     /// # Errors
-    /// The session is dead.
+    /// The session is over.
     pub fn roll_back(&mut self) -> Result<Option<RequestId>, Error> {
         if self.session.transaction() == TransactionStatus::Idle {
             return Ok(None);
@@ -84,7 +84,7 @@ impl<T: Transport> Connection<T> {
         Ok(Some(self.session.query("ROLLBACK", options, &mut self.out)?))
     }
 
-    /// Lets go of the database, which brings what was committed to its file; `None` if the session has none.
+    /// Detaches the session's database, which writes what was committed to its file; `None` if it has none.
     ///
     /// # Errors
     /// As for [`Self::query`].
@@ -92,51 +92,51 @@ impl<T: Transport> Connection<T> {
         self.config.session.detach().map(|sql| self.query(&sql)).transpose()
     }
 
-    /// Asks for this many more rows of a request.
+    /// Asks for that many more rows of a request.
     pub fn demand(&mut self, id: RequestId, rows: u64) {
         self.session.demand(id, rows);
     }
 
-    /// Has the server end a request. [`Event::SendCancel`](hyperwire_core::session::Event::SendCancel) says when a
-    /// CancelRequest is to be [delivered](Self::deliver), and [`Self::cancel_ended`] is told what came of that.
+    /// Cancels a request. [`Event::SendCancel`](hyperwire_core::session::Event::SendCancel) says when to
+    /// [deliver](Self::deliver) a CancelRequest; report its outcome to [`Self::cancel_ended`].
     pub fn cancel(&mut self, id: RequestId) {
         self.session.cancel(id, self.clock());
     }
 
-    /// Says what became of a CancelRequest. If it may still arrive, the session ends behind the open request; the
-    /// session's grace bounds the wait for its effect.
+    /// Reports the outcome of a CancelRequest. If it may still arrive, the session ends after the open request; the wait
+    /// for its effect is bounded by the session's `cancel_grace`.
     pub fn cancel_ended(&mut self, delivery: CancelDelivery) {
         self.session.cancel_ended(delivery, &mut self.out);
     }
 
-    /// Forgets a request; what is left of its answer is thrown away.
+    /// Abandons a request; the rest of its answer is discarded.
     pub fn abandon(&mut self, id: RequestId) {
         self.session.abandon(id, self.now.max(self.clock()), &mut self.out);
     }
 
-    /// Cancels every following statement that runs longer than this.
+    /// Cancels every later statement that runs longer than this. `None`, the default, sets no bound.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
         self.statement_timeout = timeout;
     }
 
-    /// Every statement has its deadline from the moment on that it is asked for.
+    /// The deadline of a statement counts from the moment it is requested.
     fn options(&self) -> RequestOptions {
         RequestOptions::default().deadline(self.statement_timeout.map(|timeout| self.clock() + timeout))
     }
 }
 
-/// [`Client::poll_ready`] comes before each of these.
+/// Poll [`Client::poll_ready`] to the end before each of these.
 impl<T: Transport> Client<T> {
-    /// A statement without parameters.
+    /// Runs a statement without parameters.
     ///
     /// # Errors
-    /// The statement cannot be sent, or the session is dead.
+    /// The statement cannot be sent, or the session is over.
     pub fn query(&mut self, sql: &str) -> Result<Response, Error> {
         let id = self.connection.query(sql)?;
         Ok(self.opened(id))
     }
 
-    /// A statement with parameters.
+    /// Runs a statement with values for `$1`, `$2` ...
     ///
     /// # Errors
     /// As for [`Client::query`].
@@ -145,10 +145,10 @@ impl<T: Transport> Client<T> {
         Ok(self.opened(id))
     }
 
-    /// A statement that was prepared.
+    /// Runs a prepared statement.
     ///
     /// # Errors
-    /// As for [`Client::query`]; a statement of another client; another number of parameters than it has.
+    /// As for [`Client::query`]; the statement belongs to another client, or the number of parameters is wrong.
     pub fn query_prepared(
         &mut self,
         statement: &Statement,
@@ -161,8 +161,8 @@ impl<T: Transport> Client<T> {
         Ok(self.opened(id))
     }
 
-    /// Closes the statements that were dropped, one after the other; `closing` starts as `None`. It comes before
-    /// [`Client::prepare`].
+    /// Closes the dropped statements, one after the other. Poll it before [`Client::prepare`], starting with `closing` at
+    /// `None`.
     pub fn poll_pending_closes(&mut self, closing: &mut Option<Response>) -> Poll<Result<(), Error>> {
         loop {
             if let Some(response) = closing {
@@ -178,7 +178,7 @@ impl<T: Transport> Client<T> {
         }
     }
 
-    /// A statement to prepare. [`Response::poll_prepared`] waits for it.
+    /// Prepares a statement; [`Response::poll_prepared`] gives it.
     ///
     /// # Errors
     /// As for [`Client::query`].
@@ -187,16 +187,16 @@ impl<T: Transport> Client<T> {
         Ok(self.opened(id))
     }
 
-    /// A Sync, the cheapest round trip.
+    /// Sends Sync, the cheapest round trip. Without an answer within `timeout` the session ends.
     ///
     /// # Errors
-    /// The session is dead.
+    /// The session is over.
     pub fn ping(&mut self, timeout: Duration) -> Result<Response, Error> {
         let id = self.connection.ping(timeout)?;
         Ok(self.opened(id))
     }
 
-    /// Cancels every following statement that runs longer than this.
+    /// Cancels every later statement that runs longer than this. `None`, the default, sets no bound.
     pub fn set_statement_timeout(&mut self, timeout: Option<Duration>) {
         self.connection.set_statement_timeout(timeout);
     }

@@ -1,4 +1,4 @@
-//! What a request is answered, result by result.
+//! The answer to a request, result by result.
 
 use std::task::{Poll, ready};
 
@@ -10,32 +10,32 @@ use crate::error::Error;
 use crate::statement::Statement;
 use crate::transport::Transport;
 
-/// Rows that are asked for at once: enough that demand costs nothing, few enough that it means something.
+/// How many rows are demanded at a time: enough to cost nothing, few enough to hold the server back.
 const DEMAND: u64 = 1 << 10;
 
-/// The answer to one request, as far as it was looked at. Whoever drops it early calls [`Response::abandon`].
+/// The answer to one request, as far as it has been read. To drop it before its end, call [`Response::abandon`] first.
 #[derive(Debug)]
 pub struct Response {
     id: RequestId,
     columns: Option<Columns>,
     tag: Option<CommandTag>,
     state: State,
-    /// What comes behind the result that is over: the next one's beginning.
+    /// The event after the result that is over: the beginning of the next.
     ahead: Option<Event>,
     failure: Option<StatementError>,
-    /// Closed if it is not taken.
+    /// Closed by the client if nobody takes it.
     prepared: Option<Statement>,
-    /// The tag of the first result, once that was finished.
+    /// The tag of the first result, once that is over.
     first: Option<Option<CommandTag>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// A result may come.
+    /// Another result may follow.
     Between,
-    /// Rows may come.
+    /// Rows may follow.
     Streaming,
-    /// The result seems over; the server has yet to say whether it is good. `new` is one that had no rows.
+    /// The result has ended; whether it succeeded is not known yet. `new` marks a result without rows.
     Ending { new: bool },
     /// The result is over, the request is not.
     ResultOver,
@@ -59,13 +59,13 @@ impl Response {
         }
     }
 
-    /// The columns of the current result; `None` if it has no rows.
+    /// The columns of the current result; `None` if it returns no rows.
     #[must_use]
     pub fn columns(&self) -> Option<&Columns> {
         self.columns.as_ref()
     }
 
-    /// What the server says the statement did; known once the last row was read.
+    /// What the statement did, in the server's words; known after the last row.
     #[must_use]
     pub fn tag(&self) -> Option<&CommandTag> {
         self.tag.as_ref()
@@ -77,26 +77,25 @@ impl Response {
         self.state == State::Finished
     }
 
-    /// Whether rows may come.
+    /// Whether rows may follow.
     #[must_use]
     pub fn is_streaming(&self) -> bool {
         self.state == State::Streaming
     }
 
-    /// Moves to the next row if it is here already, by far the most frequent case. False means that only
-    /// [`Response::poll_row`] will tell.
+    /// Moves to the next row if it has arrived, by far the most frequent case. If false, ask [`Response::poll_row`].
     #[inline(always)]
     pub fn next_row<T: Transport>(&self, client: &mut Client<T>) -> bool {
         self.state == State::Streaming && client.connection.session.next_row(&mut client.connection.input)
     }
 
-    /// The row that was moved to.
+    /// The current row.
     #[inline(always)]
     pub fn row<'a, T: Transport>(&self, client: &'a Client<T>) -> Option<Row<'a>> {
         client.connection.session.row(&client.connection.input)
     }
 
-    /// Hands every row that is here to `each`.
+    /// Calls `each` with every row that has arrived.
     ///
     /// # Errors
     /// What `each` returns.
@@ -109,12 +108,12 @@ impl Response {
         client.connection.session.each_row(&mut client.connection.input, each)
     }
 
-    /// Lets go of the row that was moved to.
+    /// Releases the current row.
     pub fn release<T: Transport>(&self, client: &mut Client<T>) {
         client.connection.session.release(&mut client.connection.input);
     }
 
-    /// Whether there is another row, to be had from [`Response::row`].
+    /// Moves to the next row, which [`Response::row`] then returns; false after the last.
     pub fn poll_row<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<bool, Error>> {
         while self.state == State::Streaming {
             match client.next_event_of(self.id)? {
@@ -129,7 +128,7 @@ impl Response {
         self.poll_verdict(client).map_ok(|()| false)
     }
 
-    /// Moves on to the next result of the request, past what is left of this one; false when there is none.
+    /// Skips the rest of this result and moves to the next one of the request; false after the last.
     pub fn poll_result<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<bool, Error>> {
         loop {
             match self.state {
@@ -171,7 +170,7 @@ impl Response {
         }
     }
 
-    /// Reads what is left; what the server says the first result did, `None` for an empty statement.
+    /// Reads to the end; the tag of the first result, `None` for an empty statement.
     pub fn poll_finished<T: Transport>(
         &mut self,
         client: &mut Client<T>,
@@ -190,14 +189,14 @@ impl Response {
         }
     }
 
-    /// Waits for what [`Client::prepare`] asked for.
+    /// The statement that [`Client::prepare`] asked for.
     pub fn poll_prepared<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<Statement, Error>> {
         ready!(self.poll_finished(client))?;
         Poll::Ready(self.prepared.take().ok_or_else(|| StatementError::NeverSent.into()))
     }
 
-    /// Says that nobody will look at the rest of it: what is on its way is thrown away, and if that is much, or takes
-    /// long, the server is told to stop; [`Client::poll_ready`] sees to that. Does not wait.
+    /// Gives up the rest of it. [`Client::poll_ready`] then discards what is still arriving, and has the server cancel the
+    /// statement if that is much or takes long.
     pub fn abandon<T: Transport>(&self, client: &mut Client<T>) {
         if self.state != State::Finished {
             client.abandon(self.id);
@@ -216,8 +215,8 @@ impl Response {
         }
     }
 
-    /// A result is over and good only when the server says so behind it: a statement may complete, and fail when its
-    /// transaction ends.
+    /// Whether the result succeeded, which only the message after it tells: a statement may complete and then fail when
+    /// its transaction ends.
     fn poll_verdict<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
         while matches!(self.state, State::Ending { .. } | State::Failing) {
             match client.next_event_of(self.id)? {

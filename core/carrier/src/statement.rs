@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hyperwire_core::row::Columns;
 use hyperwire_core::session::Prepared;
 
-/// A statement that the server has parsed: each run is one round trip, without parsing it again.
+/// A statement that the server has parsed: each run is one round trip and parses nothing.
 ///
-/// It belongs to the client that prepared it. When it is dropped, the client closes it at its next prepare.
+/// It belongs to the client that prepared it, which closes a dropped statement when it next prepares one.
 #[derive(Debug)]
 pub struct Statement {
     pub(crate) prepared: Prepared,
@@ -38,7 +38,7 @@ impl Drop for Statement {
     }
 }
 
-/// Names of statements that were dropped and are to be closed.
+/// The names of dropped statements that are still to be closed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PendingCloses(Arc<Mutex<Vec<String>>>);
 

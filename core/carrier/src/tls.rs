@@ -15,18 +15,18 @@ use crate::transport::{Ready, Transport};
 /// How a server's certificate is judged, and what name it must carry.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
-    /// Roots, client certificates and the rest. TLS sessions are never resumed, whatever it asks for,
-    /// because hyperd cannot resume one.
+    /// Roots, client certificates and the rest. TLS sessions are never resumed, whatever this asks for, because hyperd
+    /// cannot resume one.
     pub client: Arc<ClientConfig>,
     /// The name that the certificate must be for.
     pub server_name: ServerName<'static>,
 }
 
 impl TlsConfig {
-    /// Trusts the certificates in this PEM text, and none besides, to vouch for a server of this name.
+    /// Trusts only the certificates in this PEM text, and expects a server with this name.
     ///
     /// # Errors
-    /// There is no certificate in the text, or one that cannot be read; the name is neither a DNS name nor an IP address.
+    /// The text has no certificate, or one that cannot be read; the name is neither a DNS name nor an IP address.
     pub fn from_pem(roots: &[u8], server_name: &str) -> Result<Self, TlsConfigError> {
         let server_name = ServerName::try_from(server_name.to_owned())
             .map_err(|_| TlsConfigError::ServerName { name: server_name.to_owned() })?;
@@ -47,7 +47,7 @@ impl TlsConfig {
     }
 }
 
-/// Why certificates are of no use.
+/// Why no [`TlsConfig`] can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsConfigError {
@@ -65,7 +65,7 @@ pub enum TlsConfigError {
     },
 }
 
-/// A TLS session over somebody else's transport.
+/// A TLS session; the transport is handed in.
 #[derive(Debug)]
 pub(crate) struct TlsStream(Box<ClientConnection>);
 
@@ -90,12 +90,12 @@ impl TlsStream {
         Ready { readable: self.0.wants_read(), writable: self.0.wants_write() }
     }
 
-    /// Whether something was decrypted that nobody has read, of which the transport knows nothing.
+    /// Whether there is decrypted data that has not been read. Waiting for the transport would not reveal it.
     pub(crate) fn holds_plaintext(&mut self) -> bool {
         self.0.process_new_packets().is_ok_and(|state| state.plaintext_bytes_to_read() > 0)
     }
 
-    /// Goes on with the handshake until the transport is not ready for what it waits for; whether it is over.
+    /// Continues the handshake until the transport is not ready for more; whether it is over.
     pub(crate) fn handshake(&mut self, transport: &mut impl Transport) -> io::Result<bool> {
         loop {
             or_later(self.flush(transport))?;
@@ -123,8 +123,8 @@ impl TlsStream {
         }
     }
 
-    /// Encrypts what there is room for, and sends of it what can be sent now. Says `WouldBlock` only when the transport
-    /// does: whoever waits for a change of it would wait for ever otherwise.
+    /// Encrypts what there is room for, and sends as much of it as possible. Returns `WouldBlock` only if the transport
+    /// does; otherwise a caller would wait for a transport that is already ready.
     pub(crate) fn write(&mut self, transport: &mut impl Transport, bytes: &[u8]) -> io::Result<usize> {
         self.flush(transport)?;
         let taken = self.0.writer().write(bytes)?;

@@ -1,8 +1,8 @@
 //! How a transaction ends: decided here for every runtime.
 //!
-//! Whoever has asked for its end, or has dropped it, believes that it is over. So from that moment on it belongs to the
-//! client: whatever comes of COMMIT or ROLLBACK, no other statement is sent before the server has said that no
-//! transaction is open. If it does not come to that, the session ends.
+//! A caller who has asked for its end, or has dropped it, believes that it is over. From then on the client is responsible
+//! for it: whatever the outcome of COMMIT or ROLLBACK, no other statement is sent before the server reports that no
+//! transaction is open. If the server does not, the session ends.
 
 use std::io;
 use std::task::{Poll, ready};
@@ -16,10 +16,10 @@ use crate::response::Response;
 use crate::transport::Transport;
 
 impl<T: Transport> Client<T> {
-    /// What begins a transaction. [`Response::poll_begun`] waits for it.
+    /// Begins a transaction; poll [`Response::poll_begun`].
     ///
     /// # Errors
-    /// One is open already, or the session is dead.
+    /// One is open already, or the session is over.
     pub fn begin(&mut self) -> Result<Response, Error> {
         if self.is_in_transaction() {
             return Err(Error::InTransaction);
@@ -27,19 +27,19 @@ impl<T: Transport> Client<T> {
         self.query("BEGIN")
     }
 
-    /// What commits a transaction. [`Response::poll_committed`] waits for it. What the server leaves open of it is rolled
-    /// back before the next request, also when nobody waits.
+    /// Commits a transaction; poll [`Response::poll_committed`]. If the server leaves it open, it is rolled back before the
+    /// next request, even if nobody polls.
     ///
     /// # Errors
-    /// The session is dead.
+    /// The session is over.
     pub fn commit(&mut self) -> Result<Response, Error> {
         let answer = self.query("COMMIT")?;
         self.orphaned = true;
         Ok(answer)
     }
 
-    /// Says that the owner of a transaction has gone without ending it: it is rolled back, at once as far as that
-    /// takes no waiting, and else before the next request. If that fails, the session ends.
+    /// Reports that the owner of a transaction has gone without ending it. ROLLBACK is sent at once if that takes no
+    /// waiting, otherwise before the next request. If the rollback fails, the session ends.
     pub fn orphan_transaction(&mut self) {
         self.orphaned = true;
         if self.connection.session.is_idle() && self.is_clear_to_send() && self.start_rollback().is_ok() {
@@ -84,7 +84,7 @@ impl<T: Transport> Client<T> {
 }
 
 impl Response {
-    /// Waits for the end of a BEGIN.
+    /// Ready when BEGIN is answered.
     pub fn poll_begun<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
         let outcome = ready!(self.poll_finished(client));
         // Nobody would end it.
@@ -92,8 +92,8 @@ impl Response {
         Poll::Ready(outcome.map(drop))
     }
 
-    /// Waits for the end of a COMMIT. It is a success only if the server says that it committed and that nothing is open
-    /// any more. When the connection is lost before that, nobody knows, and the error says so.
+    /// Ready when COMMIT is answered. It succeeds only if the server reports both that it committed and that no transaction
+    /// is open. If the connection is lost before that, the outcome is unknown, and the error says so.
     pub fn poll_committed<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
         let tag = ready!(self.poll_finished(client))?;
         // Hyper answers a COMMIT of a failed transaction with ROLLBACK, and no error.

@@ -23,7 +23,7 @@ use crate::wait::wait;
 ///
 /// The kind tells the case: `ConnectionRefused`, `NetworkUnreachable` or `HostUnreachable`, `NotFound` (no such Unix
 /// domain socket), `TimedOut` (at the deadline, never later by more than the system's timers) or whatever else the
-/// system says. The value inside is a [`ConnectError`] with every attempt.
+/// system says. The value inside is a [`ConnectError`](super::ConnectError) with every attempt.
 pub fn connect(
     endpoint: &Endpoint,
     policy: &LinkPolicy,

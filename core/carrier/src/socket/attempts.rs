@@ -9,8 +9,8 @@ use socket2::SockAddr;
 
 use super::{ConnectError, ConnectStep};
 
-/// The way to a connection: the addresses of an endpoint are tried in turn, each for an equal share of the time that is
-/// left, so that one which swallows packets does not starve the others.
+/// The attempts to connect to an endpoint. Its addresses are tried in turn, each for an equal share of the time that is
+/// left, so that one that swallows packets does not starve the others.
 #[derive(Debug)]
 pub struct Attempts {
     endpoint: Endpoint,
@@ -20,15 +20,15 @@ pub struct Attempts {
     failed: Vec<(String, io::Error)>,
 }
 
-/// How long to leave a Unix domain socket alone whose backlog is full, ever longer from 1 ms up to 50 ms. The system says
-/// at once that there is no place, and no event announces a free one.
+/// The pauses between attempts on a Unix domain socket whose backlog is full, from 1 ms up to 50 ms. The system refuses at
+/// once and has no event for a free place.
 #[derive(Clone, Copy, Debug)]
 pub struct FullBacklog {
     pause: Duration,
 }
 
 impl Attempts {
-    /// A way that begins now and has to be over at the deadline.
+    /// Starts now; the connection must be made before the deadline.
     #[must_use]
     pub fn begin(endpoint: &Endpoint, now: Instant, deadline: Instant) -> Self {
         Self {
@@ -40,43 +40,43 @@ impl Attempts {
         }
     }
 
-    /// When it began.
+    /// When the attempts began.
     #[must_use]
     pub fn begun(&self) -> Instant {
         self.begun
     }
 
-    /// Takes the addresses that the endpoint was found to have.
+    /// Adds the addresses of the endpoint.
     pub fn resolved(&mut self, addresses: impl IntoIterator<Item = SockAddr>) {
         self.untried.extend(addresses);
     }
 
-    /// The next address, and until when it is tried; `None` when all have failed.
+    /// The next address and its deadline; `None` when all have failed.
     pub fn next(&mut self, now: Instant) -> Option<(SockAddr, Instant)> {
         let untried = u32::try_from(self.untried.len()).unwrap_or(u32::MAX);
         let address = self.untried.pop_front()?;
         Some((address, now + self.deadline.saturating_duration_since(now) / untried))
     }
 
-    /// Notes that this address failed.
+    /// Records that this address failed.
     pub fn failed(&mut self, address: &SockAddr, error: io::Error) {
         let shown =
             address.as_socket().map_or_else(|| self.endpoint.to_string(), |address| address.to_string());
         self.failed.push((shown, error));
     }
 
-    /// What to tell when every address has failed.
+    /// The error when every address has failed: a [`ConnectError`] inside of an [`io::Error`].
     pub fn error(&mut self, now: Instant) -> io::Error {
         self.end(ConnectStep::Connect, now)
     }
 
-    /// What to tell when the host's name cannot be turned into addresses.
+    /// The error when the host's name cannot be resolved.
     pub fn unresolved(&mut self, host: &str, error: io::Error, now: Instant) -> io::Error {
         self.failed.push((host.to_owned(), error));
         self.end(ConnectStep::Resolve, now)
     }
 
-    /// What to tell when the endpoint cannot be tried at all.
+    /// The error when the endpoint has no address that could be tried.
     pub fn refused(&mut self, error: io::Error, now: Instant) -> io::Error {
         self.failed.push((self.endpoint.to_string(), error));
         self.end(ConnectStep::Connect, now)
@@ -95,7 +95,7 @@ impl Default for FullBacklog {
 }
 
 impl FullBacklog {
-    /// How long to wait before the next try.
+    /// How long to wait before the next attempt.
     pub fn pause(&mut self) -> Duration {
         const LONGEST: Duration = Duration::from_millis(50);
         let pause = self.pause;

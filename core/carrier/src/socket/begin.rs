@@ -1,4 +1,4 @@
-//! Connecting for those who must not wait: begun here, finished when the socket says so.
+//! Connecting without waiting: begun here, finished when the socket is writable.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -10,8 +10,8 @@ use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 use super::LinkReport;
 use super::configure::{apply, report};
 
-/// The addresses of an endpoint, in the order in which to try them, as far as nobody has to be asked for them: of a
-/// Unix domain socket, an IP address, and `localhost`, which is this machine by definition (RFC 6761 section 6.3).
+/// The addresses of an endpoint, in the order in which to try them, if they are known without a look-up: those of a Unix
+/// domain socket, of an IP address, and of `localhost`, which is this machine by definition (RFC 6761 section 6.3).
 ///
 /// # Errors
 /// `InvalidInput` for any other host name, since every way to look one up may wait, and for a path that is too long;
@@ -34,13 +34,13 @@ pub fn addresses(endpoint: &Endpoint) -> io::Result<Vec<SockAddr>> {
     }
 }
 
-/// Begins to connect to one address, set up by `policy`, and does not wait. The socket is non-blocking.
+/// Begins to connect to one address with the options of `policy`, and does not wait. The socket does not block.
 ///
-/// It becomes writable when the connection is there, or failed; [`finish_connect`] says which.
+/// It becomes writable when the connection is made or has failed; [`finish_connect`] says which.
 ///
 /// # Errors
-/// What the system says at once. `WouldBlock` is said by a Unix domain socket whose backlog is full: no event announces
-/// a free place, so try again after a while.
+/// What the system reports at once. A Unix domain socket whose backlog is full gives `WouldBlock`; no event announces a
+/// free place, so try again after [`FullBacklog::pause`](super::FullBacklog::pause).
 pub fn begin_connect(address: &SockAddr, policy: &LinkPolicy) -> io::Result<Socket> {
     let socket = Socket::new(address.domain(), Type::STREAM, None)?;
     // Before connecting: the size of the receive buffer is part of what the handshake tells the peer.
@@ -52,11 +52,10 @@ pub fn begin_connect(address: &SockAddr, policy: &LinkPolicy) -> io::Result<Sock
     }
 }
 
-/// Whether a connection that [`begin_connect`] began is there: then what it was set up with, else `None`. Asking early
-/// does no harm.
+/// The options of a connection that [`begin_connect`] began, once it is made; `None` before. It may be called too early.
 ///
 /// # Errors
-/// It failed; the system tells why only once.
+/// Connecting failed; the system tells the reason only once.
 pub fn finish_connect<'s>(
     socket: impl Into<SockRef<'s>>,
     policy: &LinkPolicy,

@@ -5,22 +5,22 @@ use socket2::SockRef;
 
 use super::{keepalive, retransmission};
 
-/// What a socket really has after it was set up.
+/// The options that a socket really has after it was set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkReport {
     /// Every option as the socket itself answered.
     pub options: LinkOptions,
-    /// How soon a peer that vanished is found, as a consequence of the options.
+    /// How soon a vanished peer is noticed because of them.
     pub bound: DetectionBound,
-    /// What the policy asked for and this system does not grant; empty on a Unix domain socket, where nothing of it
+    /// What the policy asks for and this system does not grant; empty on a Unix domain socket, to which none of it
     /// applies.
     pub unmet: Vec<LinkOption>,
 }
 
-/// Sets up a socket that is already open, a `TcpStream` or `UnixStream` of any runtime, and reads everything back.
+/// Sets the options of an open socket, a `TcpStream` or `UnixStream` of any runtime, and reads them all back.
 ///
-/// Best effort: what the system refuses is missing in the report, and the connection works without it. Whether the
-/// socket blocks is left as it is.
+/// Best effort: an option that the system refuses is missing from the report, and the connection works without it. Whether
+/// the socket blocks is not changed.
 pub fn configure<'s>(socket: impl Into<SockRef<'s>>, policy: &LinkPolicy) -> LinkReport {
     let socket = socket.into();
     apply(&socket, policy);

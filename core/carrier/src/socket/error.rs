@@ -3,20 +3,19 @@ use std::time::Duration;
 
 use hyperwire_core::hyperd::Endpoint;
 
-/// Why there is no connection. Runtimes return it inside of an [`io::Error`] of the same kind;
-/// `error.get_ref()` and `downcast_ref` give it back.
+/// Why no connection could be made. Runtimes return it inside an [`io::Error`] of the same kind, from which
+/// `error.get_ref()` and `downcast_ref` recover it.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection to {endpoint}: {step} failed after {elapsed:.1?}: {attempts}; {advice}",
     attempts = list(.attempts), advice = advice(*.step, self.kind()))]
 pub struct ConnectError {
     /// Where the connection was to lead.
     pub endpoint: Endpoint,
-    /// What was being done.
+    /// The step that failed.
     pub step: ConnectStep,
     /// How long it took in all.
     pub elapsed: Duration,
-    /// What failed: the address that was tried (or the endpoint itself) and how it answered, in the order of trial.
-    /// Never empty.
+    /// Each address that was tried (or the endpoint itself) and its error, in the order of the attempts. Never empty.
     pub attempts: Vec<(String, io::Error)>,
 }
 
@@ -40,7 +39,7 @@ impl std::fmt::Display for ConnectStep {
 }
 
 impl ConnectError {
-    /// The kind of the first attempt, the one the resolver recommended most.
+    /// The error kind of the first attempt, whose address the resolver put first.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.attempts.first().map_or(io::ErrorKind::Other, |(_, error)| error.kind())

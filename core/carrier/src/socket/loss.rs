@@ -1,10 +1,10 @@
-//! What a system's error says of a connection.
+//! What an I/O error means for a connection.
 
 use std::io;
 
 use hyperwire_core::session::LinkLoss;
 
-/// How a connection was lost of which the system reports this.
+/// The kind of loss that this I/O error stands for.
 #[must_use]
 pub fn loss(error: &io::Error) -> LinkLoss {
     match error.kind() {
@@ -19,7 +19,7 @@ pub fn loss(error: &io::Error) -> LinkLoss {
     }
 }
 
-/// Whether nothing is wrong but the moment: the socket is not ready, or the call was interrupted.
+/// Whether the call only has to be repeated later: the socket is not ready, or the call was interrupted.
 #[must_use]
 pub fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
