@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{self as carrier, Closing, Config, Error, Response, Statement, affected};
+use hyperwire_carrier::{
+    self as carrier, Closing, Committing, Config, Error, Preparing, Response, Statement, affected,
+};
 use hyperwire_core::row::{Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
@@ -93,11 +95,8 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters are an error of the statement.
     pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
-        let mut closing = None;
-        self.ready()?;
-        self.until(|inner| inner.poll_pending_closes(&mut closing))?;
-        let mut response = self.inner.prepare(sql, types)?;
-        self.until(|inner| response.poll_prepared(inner))
+        let mut preparing = Preparing::new(sql, types);
+        self.until(|inner| inner.poll_prepared(&mut preparing))
     }
 
     /// Runs a prepared statement and hands out its rows as they come.
@@ -207,13 +206,9 @@ impl Client {
     }
 
     pub(crate) fn commit(&mut self) -> Result<(), Error> {
-        let mut response = self.ready()?.commit()?;
-        let outcome = self.until(|inner| response.poll_committed(inner));
-        if outcome.is_err() {
-            // What is left of it is gone before anybody is told; if that fails, every later call does.
-            let _ = self.ready();
-        }
-        outcome
+        let mut committing = Committing::default();
+        let outcome = self.until(|inner| inner.poll_committed(&mut committing));
+        committing.ended(outcome)
     }
 
     /// If it fails, the session is over, and so every later call fails.

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use hyperwire_carrier::socket::LinkReport;
-use hyperwire_carrier::{self as carrier, Closing, Config, Error, Response, Statement, affected};
+use hyperwire_carrier::{self as carrier, Closing, Config, Error, Preparing, Response, Statement, affected};
 use hyperwire_core::row::{ParameterError, Parameters, ToParameter, Type};
 use hyperwire_core::session::{ServerError, Settings};
 use hyperwire_core::wire::TransactionStatus;
@@ -119,11 +119,8 @@ impl Client {
     /// # Errors
     /// As for [`Client::query`]; fewer types than parameters.
     pub async fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Statement, Error> {
-        let mut closing = None;
-        self.ready().await?;
-        self.until(|inner| inner.poll_pending_closes(&mut closing)).await?;
-        let mut response = self.inner.prepare(sql, types)?;
-        self.until(|inner| response.poll_prepared(inner)).await
+        let mut preparing = Preparing::new(sql, types);
+        self.until(|inner| inner.poll_prepared(&mut preparing)).await
     }
 
     /// Runs a prepared statement. Its rows are handed out as they come.

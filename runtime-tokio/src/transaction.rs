@@ -2,7 +2,7 @@
 
 use std::ops::{Deref, DerefMut};
 
-use hyperwire_carrier::Error;
+use hyperwire_carrier::{Committing, Error};
 
 use crate::client::Client;
 
@@ -33,14 +33,11 @@ impl<'c> Transaction<'c> {
     /// of it was kept then, and no transaction is open any more. If the connection is lost, it is unknown whether the
     /// commit happened, and the error says so.
     pub async fn commit(mut self) -> Result<(), Error> {
-        let mut response = self.client.ready().await?.commit()?;
+        let mut committing = Committing::default();
+        let outcome = self.client.until(|inner| inner.poll_committed(&mut committing)).await;
+        // Until then a dropped future leaves it to be rolled back, unless it is committed.
         self.open = false;
-        let outcome = self.client.until(|inner| response.poll_committed(inner)).await;
-        if outcome.is_err() {
-            // What is left of it is gone before anybody is told; if that fails, every later call does.
-            let _ = self.client.settle().await;
-        }
-        outcome
+        committing.ended(outcome)
     }
 
     /// Takes the changes back, and waits for it.

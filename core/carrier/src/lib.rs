@@ -26,7 +26,7 @@
 //! | [`Error`], [`with_causes`] | what can go wrong, and whose fault it is |
 //! | [`Statement`] | a prepared statement, which is closed some time after it was dropped |
 //! | [`CancelTarget`], [`Delivery`], [`Cancels`] | CancelRequests: from whom, on their way, and waited for |
-//! | [`Closing`] | the end of a session in good order, as far as it has come |
+//! | [`Preparing`], [`Committing`], [`Closing`] | the progress of what takes several round trips: preparing a statement, committing a transaction, closing a session in good order |
 //! | [`Clock`], [`FOR_EVER`], [`deadline`] | the machines' time and the system's; the longest bound |
 //! | [`socket`] | opening a socket without waiting, setting it up, and what its errors mean |
 //! | `tls` | certificates; with the feature of that name |
@@ -151,6 +151,7 @@ mod delivery;
 mod error;
 mod link;
 mod notices;
+mod preparing;
 mod request;
 mod response;
 pub mod socket;
@@ -172,7 +173,9 @@ pub use connection::Connection;
 pub use delivery::{CancelOutcome, CancelTarget, Delivery};
 pub use error::{Error, with_causes};
 pub use hyperwire_core;
+pub use preparing::Preparing;
 pub use response::{Response, affected};
 pub use statement::Statement;
+pub use transaction::Committing;
 pub use transport::{Ready, Transport};
 pub use url::{UrlError, UrlPart};

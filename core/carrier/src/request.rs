@@ -1,6 +1,5 @@
 //! Requests. All of these return at once.
 
-use std::task::{Poll, ready};
 use std::time::Duration;
 
 use hyperwire_core::row::{Parameters, Type};
@@ -158,32 +157,6 @@ impl<T: Transport> Client<T> {
             return Err(Error::ForeignStatement);
         }
         let id = self.connection.query_prepared(&statement.prepared, parameters)?;
-        Ok(self.opened(id))
-    }
-
-    /// Closes the dropped statements, one after the other. Poll it before [`Client::prepare`], starting with `closing` at
-    /// `None`.
-    pub fn poll_pending_closes(&mut self, closing: &mut Option<Response>) -> Poll<Result<(), Error>> {
-        loop {
-            if let Some(response) = closing {
-                match ready!(response.poll_finished(self)) {
-                    // A statement that the server does not know any more is as good as closed.
-                    Ok(_) | Err(Error::Statement(_)) => *closing = None,
-                    Err(error) => return Poll::Ready(Err(error)),
-                }
-            }
-            let Some(name) = self.pending_closes.next() else { return Poll::Ready(Ok(())) };
-            let id = self.connection.close_statement(&name)?;
-            *closing = Some(self.opened(id));
-        }
-    }
-
-    /// Prepares a statement; [`Response::poll_prepared`] gives it.
-    ///
-    /// # Errors
-    /// As for [`Client::query`].
-    pub fn prepare(&mut self, sql: &str, types: &[Type]) -> Result<Response, Error> {
-        let id = self.connection.prepare(sql, types)?;
         Ok(self.opened(id))
     }
 

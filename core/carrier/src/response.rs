@@ -189,8 +189,11 @@ impl Response {
         }
     }
 
-    /// The statement that [`Client::prepare`] asked for.
-    pub fn poll_prepared<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<Statement, Error>> {
+    /// The statement that was to be prepared.
+    pub(crate) fn poll_prepared<T: Transport>(
+        &mut self,
+        client: &mut Client<T>,
+    ) -> Poll<Result<Statement, Error>> {
         ready!(self.poll_finished(client))?;
         Poll::Ready(self.prepared.take().ok_or_else(|| StatementError::NeverSent.into()))
     }

@@ -15,6 +15,32 @@ use crate::error::{Error, with_causes};
 use crate::response::Response;
 use crate::transport::Transport;
 
+/// The progress of a COMMIT.
+#[derive(Debug, Default)]
+pub struct Committing {
+    step: Step,
+    failed: Option<Error>,
+}
+
+#[derive(Debug, Default)]
+enum Step {
+    #[default]
+    Begin,
+    Commit(Response),
+    Settle,
+}
+
+impl Committing {
+    /// The result of the commit, given the outcome of [`Client::poll_committed`] or of waiting for it.
+    ///
+    /// # Errors
+    /// [`Error::RolledBack`] if a statement of the transaction had failed, the server's error if it refuses the commit;
+    /// nothing of it was kept then. If the connection was lost, it is unknown whether the commit happened.
+    pub fn ended(self, outcome: Result<(), Error>) -> Result<(), Error> {
+        self.failed.map_or(outcome, Err)
+    }
+}
+
 impl<T: Transport> Client<T> {
     /// Begins a transaction; poll [`Response::poll_begun`].
     ///
@@ -27,15 +53,30 @@ impl<T: Transport> Client<T> {
         self.query("BEGIN")
     }
 
-    /// Commits a transaction; poll [`Response::poll_committed`]. If the server leaves it open, it is rolled back before the
-    /// next request, even if nobody polls.
-    ///
-    /// # Errors
-    /// The session is over.
-    pub fn commit(&mut self) -> Result<Response, Error> {
-        let answer = self.query("COMMIT")?;
-        self.orphaned = true;
-        Ok(answer)
+    /// Commits the transaction; pass the outcome, also that of waiting, to [`Committing::ended`]. It succeeds only if the
+    /// server reports both that it committed and that no transaction is open. What the server leaves open is rolled back,
+    /// even if the polling ends early. If the connection is lost before the answer, the outcome is unknown, and the error
+    /// says so.
+    pub fn poll_committed(&mut self, committing: &mut Committing) -> Poll<Result<(), Error>> {
+        loop {
+            committing.step = match &mut committing.step {
+                Step::Begin => {
+                    ready!(self.poll_ready())?;
+                    let response = self.query("COMMIT")?;
+                    self.orphaned = true;
+                    Step::Commit(response)
+                }
+                Step::Commit(response) => match ready!(response.poll_committed(self)) {
+                    Ok(()) => return Poll::Ready(Ok(())),
+                    Err(error) => {
+                        committing.failed = Some(error);
+                        Step::Settle
+                    }
+                },
+                // What is left of it is gone before anybody is told. If that fails, every later call does.
+                Step::Settle => return self.poll_ready(),
+            };
+        }
     }
 
     /// Reports that the owner of a transaction has gone without ending it. ROLLBACK is sent at once if that takes no
@@ -92,9 +133,7 @@ impl Response {
         Poll::Ready(outcome.map(drop))
     }
 
-    /// Ready when COMMIT is answered. It succeeds only if the server reports both that it committed and that no transaction
-    /// is open. If the connection is lost before that, the outcome is unknown, and the error says so.
-    pub fn poll_committed<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
+    fn poll_committed<T: Transport>(&mut self, client: &mut Client<T>) -> Poll<Result<(), Error>> {
         let tag = ready!(self.poll_finished(client))?;
         // Hyper answers a COMMIT of a failed transaction with ROLLBACK, and no error.
         let has_rolled_back = tag.is_some_and(|tag| tag.as_str() == "ROLLBACK");
