@@ -58,7 +58,7 @@ pub use client::Client;
 pub use hyperwire_carrier as carrier;
 #[cfg(feature = "tls")]
 pub use hyperwire_carrier::tls;
-pub use hyperwire_carrier::{Config, Error, FOR_EVER, Statement, deadline, with_causes};
+pub use hyperwire_carrier::{Config, Error, FOR_EVER, Statement, UrlError, deadline, with_causes};
 pub use hyperwire_core;
 pub use rows::Rows;
 pub use transaction::Transaction;

@@ -81,6 +81,8 @@ pub use event::{Event, Statement};
 pub use hyperwire_blocking::hyperd;
 #[cfg(all(unix, feature = "shared"))]
 pub use hyperwire_blocking::{daemon, shared};
-pub use hyperwire_carrier::{Config, Error};
+#[cfg(feature = "tls")]
+pub use hyperwire_carrier::tls;
+pub use hyperwire_carrier::{Config, Error, UrlError};
 pub use hyperwire_core;
 pub use wants::Wants;

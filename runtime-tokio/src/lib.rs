@@ -78,7 +78,7 @@ pub use hyperwire_blocking::daemon;
 pub use hyperwire_blocking::hyperd;
 #[cfg(feature = "tls")]
 pub use hyperwire_carrier::tls;
-pub use hyperwire_carrier::{Config, Error, Statement, socket};
+pub use hyperwire_carrier::{Config, Error, Statement, UrlError, socket};
 pub use hyperwire_core;
 pub use pool::{Pool, PoolConfig, PoolError};
 pub use rows::Rows;
