@@ -46,7 +46,7 @@ pub use error::{ElectionError, Obstacle};
 
 #[cfg(hyperwire_mutants)]
 use crate::control::Mutant;
-use crate::control::{Mutation, PROBE_REPLY, Record, StartReport, Transcript};
+use crate::control::{Mutation, PROBE_REPLY, Ports, Record, StartReport, Transcript};
 use crate::time::Instant;
 use step::Step;
 
@@ -67,6 +67,9 @@ pub struct Election {
     link: Option<Transcript>,
     /// The port that the record names, if it was asked and kept silent: the locks say what that means.
     silent: Option<u16>,
+    /// The ports that kept silent in the scan before the daemon was started, as bits, the lowest port first. They are not
+    /// asked again when that daemon is ready: if an older daemon was starting there, ours finds it and gives way.
+    silent_in_scan: u64,
     /// It was asked once more because somebody holds the lock.
     asked_again: bool,
     spawns: u8,
@@ -94,6 +97,7 @@ impl Election {
             has_spawn_lock: false,
             link: None,
             silent: None,
+            silent_in_scan: 0,
             asked_again: false,
             spawns: 0,
             last_words: Box::default(),
@@ -152,8 +156,10 @@ impl Election {
             _ => (None, 0),
         };
         let next = port.and_then(|port| ports.after(Some(port)));
+        let skip = if matches!(self.step, Step::LookLower { .. }) { self.silent_in_scan } else { 0 };
         core::iter::successors(next, move |port| ports.after(Some(*port)))
             .take_while(move |port| *port <= below)
+            .filter(move |port| skip & bit(ports, *port) == 0)
     }
 
     /// Where the election is.
@@ -267,6 +273,7 @@ impl Election {
         self.unlock();
         self.timer = None;
         self.silent = None;
+        self.silent_in_scan = 0;
         self.asked_again = false;
         self.step = Step::Off;
     }
@@ -288,6 +295,7 @@ impl Election {
     fn wait(&mut self, obstacle: Obstacle, now: Instant) {
         self.hang_up();
         self.silent = None;
+        self.silent_in_scan = 0;
         self.asked_again = false;
         self.obstacle = Some(obstacle);
         let pause = ((now - self.started) / 4).clamp(Duration::from_millis(1), Duration::from_secs(1));
@@ -298,4 +306,9 @@ impl Election {
     fn await_reply(&mut self, now: Instant) {
         self.timer = Some((now + PROBE_REPLY, Timer::Reply));
     }
+}
+
+/// Which bit stands for a port; none beyond the 64th, which is then asked every time.
+fn bit(ports: Ports, port: u16) -> u64 {
+    1_u64.checked_shl(port.saturating_sub(ports.base()).into()).unwrap_or(0)
 }

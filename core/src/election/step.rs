@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::mem;
 
-use super::{Answer, Effect, Election, ElectionError, Greeting, MAX_SPAWNS, Obstacle, Phase, Timer};
+use super::{Answer, Effect, Election, ElectionError, Greeting, MAX_SPAWNS, Obstacle, Phase, Timer, bit};
 use crate::control::{
     self, Command, LockTest, LockTry, Mutant, Probe, Record, RecordRead, Reply, StartReport, StopMode,
     Transcript,
@@ -216,7 +216,12 @@ impl Election {
 
     /// Looks at the next port below the daemon's; when there is none left, asks for the lease.
     fn look_lower(&mut self, after: Option<u16>, record: Arc<Record>, now: Instant) {
-        match self.config.ports.after(after) {
+        let ports = self.config.ports;
+        let mut next = ports.after(after);
+        while let Some(port) = next.filter(|port| self.silent_in_scan & bit(ports, *port) != 0) {
+            next = ports.after(Some(port));
+        }
+        match next {
             Some(port) if port < record.health_port => {
                 self.ask(Effect::Probe { port });
                 self.step = Step::LookLower { port, record };
@@ -252,6 +257,7 @@ impl Election {
     }
 
     fn lease(&mut self, record: Arc<Record>, now: Instant) {
+        self.silent_in_scan = 0;
         let Some((transcript, secret)) = self.proof(&record) else { return self.wait(Obstacle::Lost, now) };
         let mac = transcript.lease(&secret, &self.config.client);
         let client = self.config.client.clone();
@@ -292,6 +298,9 @@ impl Election {
 
     /// The daemons that know no locks can only be found by their ports.
     fn scan_port(&mut self, after: Option<u16>) {
+        if after.is_none() {
+            self.silent_in_scan = 0;
+        }
         match self.config.ports.after(after) {
             Some(port) => {
                 self.ask(Effect::Probe { port });
@@ -307,7 +316,12 @@ impl Election {
                 let legacy = legacy.clone();
                 self.adopt_legacy(legacy, now);
             }
-            None => self.scan_port(Some(port)),
+            None => {
+                if *probe == Probe::Silent {
+                    self.silent_in_scan |= bit(self.config.ports, port);
+                }
+                self.scan_port(Some(port));
+            }
         }
     }
 

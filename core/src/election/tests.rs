@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::*;
 use crate::control::{
     Advertised, Command, DrainReason, Incarnation, LockBody, LockTest, LockTry, Nonce, Owner, Ports, Probe,
-    Process, RecordRead, Reply, Secret, SystemError,
+    Process, RecordRead, Reply, Secret, StartReport, SystemError,
 };
 
 const SECRET: Secret = Secret([5; 32]);
@@ -48,8 +48,16 @@ fn record(host: &str) -> Record {
 }
 
 fn greeting(phase: crate::control::Phase) -> Answer {
+    greeting_of(7485, phase)
+}
+
+fn greeting_from(port: u16) -> Answer {
+    greeting_of(port, crate::control::Phase::Ready)
+}
+
+fn greeting_of(port: u16, phase: crate::control::Phase) -> Answer {
     let (nonce, server) = (Nonce([2; 16]), Nonce([3; 16]));
-    let transcript = Transcript { client: nonce, server, incarnation: DAEMON, port: 7485 };
+    let transcript = Transcript { client: nonce, server, incarnation: DAEMON, port };
     let mac = transcript.hello(&SECRET, 1, phase);
     let reply = Reply::Hello { incarnation: DAEMON, generation: 1, phase, nonce: server, mac };
     Answer::Hello(Greeting::Reply { nonce, reply })
@@ -168,6 +176,46 @@ fn a_port_that_keeps_silent_is_asked_once_and_then_the_lock() {
     election.handle_answer(Answer::Probe(Probe::Silent), at(2));
     answer(&mut election, &Effect::Probe { port: 7486 }, Answer::Probe(Probe::Silent), at(2));
     assert_eq!(effects(&mut election), [Effect::Spawn]);
+}
+
+/// A daemon on the port 7486 is started, and ready; the port below it kept silent.
+fn started_above_a_silent_port() -> Election {
+    let mut election = started();
+    answer(&mut election, &Effect::ReadRecord, Answer::Record(RecordRead::Missing), at(0));
+    answer(&mut election, &Effect::TryLock, Answer::SpawnLock(LockTry::Locked(None)), at(0));
+    answer(&mut election, &Effect::ReadRecord, Answer::Record(RecordRead::Missing), at(0));
+    answer(&mut election, &Effect::TestLock, Answer::DaemonLock(LockTest::Free), at(0));
+    answer(&mut election, &Effect::Probe { port: 7485 }, Answer::Probe(Probe::Silent), at(500));
+    answer(&mut election, &Effect::Probe { port: 7486 }, Answer::Probe(Probe::Refused), at(500));
+    answer(&mut election, &Effect::Spawn, Answer::Spawned(Ok(())), at(500));
+    let above = Record { health_port: 7486, ..record("here") };
+    election.handle_report(Some(StartReport::Ready(above.into())), at(1000));
+    election
+}
+
+#[test]
+fn a_port_that_kept_silent_in_the_scan_is_not_waited_for_again_by_whoever_started_the_daemon() {
+    let mut election = started_above_a_silent_port();
+
+    answer(&mut election, &Effect::Hello { port: 7486 }, greeting_from(7486), at(1000));
+
+    assert!(matches!(effects(&mut election)[..], [Effect::Say(Command::Lease { .. })]));
+}
+
+#[test]
+fn a_later_look_asks_the_silent_port_again() {
+    let mut election = started_above_a_silent_port();
+    answer(&mut election, &Effect::Hello { port: 7486 }, Answer::Hello(Greeting::Refused), at(1000));
+    let held = Answer::DaemonLock(LockTest::Held(None));
+    answer(&mut election, &Effect::TestLock, held, at(1000));
+    let (next, _) = election.deadline().expect("it looks again");
+    election.handle_timeout(next);
+    let above = Arc::new(Record { health_port: 7486, ..record("here") });
+    answer(&mut election, &Effect::ReadRecord, Answer::Record(RecordRead::Found(above)), next);
+
+    answer(&mut election, &Effect::Hello { port: 7486 }, greeting_from(7486), next);
+
+    assert_eq!(effects(&mut election), [Effect::Probe { port: 7485 }]);
 }
 
 #[test]
