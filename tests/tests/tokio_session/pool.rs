@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hyperwire_tests::scripted::{Failure, Latch, Listen, Server, Session};
+use hyperwire_tests::scripted::{Auth, Failure, Latch, Listen, Received, Server, Session};
 use hyperwire_tokio::hyperwire_core::wire::{FrontendMessage, TransactionStatus};
 use hyperwire_tokio::{Pool, PoolConfig, PoolError};
 
@@ -34,7 +34,7 @@ async fn waiting_for_a_client_is_told_apart_from_a_server_that_does_not_answer()
                 session.read_startup()?;
                 return session.stall(&over);
             }
-            session.accept_startup(hyperwire_tests::scripted::Auth::Trust)?;
+            session.accept_startup(Auth::Trust)?;
             polite(session)
         }
     });
@@ -86,11 +86,11 @@ async fn those_who_wait_are_served_in_the_order_of_asking() {
 #[tokio::test]
 async fn a_future_that_waits_for_a_client_may_be_dropped_at_any_point() {
     let server = Listen::tcp().patience(LONG).serve(|session| {
-        // Connecting may have been dropped.
-        if session.accept_startup(hyperwire_tests::scripted::Auth::Trust).is_ok() {
-            polite(session)
-        } else {
-            Ok(())
+        // Connecting may have been dropped, before the login was over or just then.
+        let login = session.accept_startup(Auth::Trust);
+        match login.and_then(|_| session.next_message()) {
+            Ok(first) if is_answered(session, &first)? => polite(session),
+            _ => Ok(()),
         }
     });
     let pool = pool(&server, 1);
@@ -258,12 +258,21 @@ fn pool(server: &Server, size: usize) -> Pool {
 /// Answers Sync and `select 'usable'` until the client says goodbye.
 fn polite(session: &mut Session) -> Result<(), Failure> {
     loop {
-        match session.next_message()?.message() {
-            FrontendMessage::Sync => {}
-            FrontendMessage::Query("select 'usable'") => session.send_rows(&texts(&["usable"]))?,
-            FrontendMessage::Terminate => return Ok(()),
-            message => return Err(format!("not known here: {message:?}").into()),
+        let message = session.next_message()?;
+        if !is_answered(session, &message)? {
+            return Ok(());
         }
-        session.ready(TransactionStatus::Idle)?;
     }
+}
+
+/// Whether the message wanted an answer, and has it; else it was the last.
+fn is_answered(session: &mut Session, message: &Received) -> Result<bool, Failure> {
+    match message.message() {
+        FrontendMessage::Sync => {}
+        FrontendMessage::Query("select 'usable'") => session.send_rows(&texts(&["usable"]))?,
+        FrontendMessage::Terminate => return Ok(false),
+        message => return Err(format!("not known here: {message:?}").into()),
+    }
+    session.ready(TransactionStatus::Idle)?;
+    Ok(true)
 }
