@@ -278,6 +278,22 @@ fn one_tls_configuration_serves_any_number_of_connections() {
     }
 }
 
+#[rstest]
+#[case::by_the_host("hyper://{user}@localhost:{port}?tls_roots={roots}")]
+#[case::by_another_name("hyper://{user}@127.0.0.1:{port}?tls_roots={roots}&tls_server_name=localhost")]
+fn a_url_names_whose_certificates_are_trusted(#[case] url: &str) {
+    let identity = Identity::new();
+    let hyperd = identity.start(|settings| settings.listen = Listen::Loopback);
+    let Endpoint::Tcp { port, .. } = hyperd.config().endpoint else { panic!("it listens on TCP") };
+    let roots = identity.folder.path().join("cert.pem");
+    let url = url.replace("{user}", &hyperd.config().session.user).replace("{port}", &port.to_string());
+
+    let config: Config = url.replace("{roots}", &roots.display().to_string()).parse().unwrap();
+
+    assert_eq!(config.session.tls, Tls::Require);
+    assert_usable(&mut Client::connect(config).unwrap());
+}
+
 #[test]
 fn a_hyperd_with_a_certificate_takes_sessions_without_tls_unless_it_is_forced() {
     let identity = Identity::new();
