@@ -23,3 +23,9 @@ pub use hyperwire_scripted::virtual_time;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// So is that of each runtime.
+#[cfg(doctest)]
+#[doc = include_str!("../../runtime-blocking/README.md")]
+#[doc = include_str!("../../runtime-tokio/README.md")]
+struct Runtimes;
