@@ -6,7 +6,6 @@ mod bookkeeping;
 mod call;
 mod calls;
 mod changes;
-mod chart;
 mod config;
 mod disk;
 mod engine;

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use hyperwire_chart::{Axes, Chart, Error, Format, Kind, Options, Picture};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
@@ -14,10 +15,9 @@ use super::arguments::{Seconds, seconds_schema};
 use crate::mcp::advice::Advice;
 use crate::mcp::answer::{Answer, Image, Link};
 use crate::mcp::call::Call;
-use crate::mcp::chart::{self, Asked, Format, Kind, Meaning, Names, Options, Picture, Roles, Table};
 use crate::mcp::disk::blocking;
 use crate::mcp::engine::{Lease, Needs};
-use crate::mcp::failure::Failure;
+use crate::mcp::failure::{Failure, nearest};
 use crate::mcp::files::{self, Input};
 use crate::mcp::read_only;
 use crate::mcp::state::State;
@@ -46,6 +46,23 @@ pub(crate) struct Arguments {
     timeout_s: Option<Seconds>,
 }
 
+/// One column, or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "`y` is the name of a column, or a list of names")]
+enum Names {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Names {
+    fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+}
+
 pub(super) fn definition() -> Definition {
     Definition {
         name: "chart",
@@ -64,7 +81,7 @@ pub(super) fn definition() -> Definition {
                 "series": {"type": "string"},
                 "inputs": files::inputs_schema(),
                 "database": {"type": "string"},
-                "options": chart::schema(),
+                "options": options_schema(),
                 "path": {"type": "string"},
                 "overwrite": {"type": "boolean", "default": false},
                 "timeout_s": seconds_schema()
@@ -86,34 +103,37 @@ pub(super) async fn run(
 }
 
 async fn answer(state: &Arc<State>, arguments: Arguments, call: &Arc<Call>) -> Result<Answer, Failure> {
-    arguments.options.check(arguments.kind)?;
+    if let Err(error) = arguments.options.check(arguments.kind) {
+        return Err(Failure::new(format!("{error} Nothing was run.")));
+    }
     let format = format(&arguments)?;
     let path = place(state, &arguments).await?;
-    let (table, roles) = read(state, &arguments, call).await?;
+    let chart = read(state, &arguments, call).await?;
     call.progress.doing("drawing");
     // Nobody closes it.
     let turn = DRAWING.acquire().await;
-    let (kind, options, overwrite) = (arguments.kind, arguments.options, arguments.overwrite);
-    let drawing = spawn_blocking(move || chart::draw(kind, &table, &roles, &options));
+    let both = path.is_some();
+    let drawing = spawn_blocking(move || {
+        let picture = chart.draw()?;
+        // Who has the file needs no second copy that few clients can show.
+        let inline = picture.file(if both { Format::Png } else { format })?;
+        let file = if both { picture.file(format)? } else { Vec::new() };
+        Ok::<_, Error>((picture, inline, file))
+    });
     let drawn = drawing.await;
     drop(turn);
-    let picture = drawn.map_err(|error| {
-        Failure::new(format!("The chart could not be drawn: {error}. This is a defect of hyperwire."))
-    })??;
+    let drawn = drawn.map_err(|error| Failure::from(Error::Internal(error.to_string())))?;
+    let (picture, inline, file) = drawn?;
     if let Some(path) = &path {
-        let bytes = picture.file(format).to_vec();
-        let written = state.disk.run(path, move |path| blocking::write_whole(path, &bytes, overwrite));
+        let overwrite = arguments.overwrite;
+        let written = state.disk.run(path, move |path| blocking::write_whole(path, &file, overwrite));
         written.await.map_err(|fault| fault.failure("written").advise("Nothing was written."))?;
     }
-    shown(picture, format, path.as_deref())
+    shown(&picture, inline, format, path.as_deref())
 }
 
-/// The rows to draw, and what their columns are drawn as.
-async fn read(
-    state: &Arc<State>,
-    arguments: &Arguments,
-    call: &Arc<Call>,
-) -> Result<(Table, Roles), Failure> {
+/// The chart with all of its rows.
+async fn read(state: &Arc<State>, arguments: &Arguments, call: &Arc<Call>) -> Result<Chart, Failure> {
     let needs = Needs { database: arguments.database.as_deref(), sql: &arguments.sql, light: false };
     let mut lease = state.engine.lease_to_read(needs, call).await?;
     if !arguments.inputs.is_empty() {
@@ -134,30 +154,45 @@ async fn read(
     outcome
 }
 
-async fn rows(lease: &mut Lease, arguments: &Arguments, call: &Call) -> Result<(Table, Roles), Failure> {
-    let kind = arguments.kind;
+async fn rows(lease: &mut Lease, arguments: &Arguments, call: &Call) -> Result<Chart, Failure> {
     let mut rows = read_only::query(lease, &arguments.sql, &[]).await?;
     let columns = rows.columns().ok_or_else(|| {
         Failure::new("This statement returns no rows to draw: it is not a SELECT.").next(Advice::Change)
     })?;
-    let described: Vec<(&str, Meaning)> =
-        columns.iter().map(|column| (column.name(), Meaning::of(column))).collect();
-    let asked = Asked {
+    let axes = Axes {
         x: arguments.x.as_deref(),
-        y: arguments.y.as_ref(),
+        y: arguments.y.as_ref().map(Names::as_slice).unwrap_or_default(),
         series: arguments.series.as_deref(),
-        labels: arguments.options.labels.as_ref(),
     };
-    let roles = Roles::choose(kind, &described, &asked)?;
-    let places = roles.places();
-    let roles = roles.among(&places);
-    let mut table = Table::new(columns, places, chart::most_rows(kind));
+    let mut chart = Chart::new(arguments.kind, columns, &axes, arguments.options.clone())?;
     while let Some(row) = rows.next().await.map_err(|error| Failure::of_statement(&error, &arguments.sql))? {
-        table.push(&row);
-        chart::check_rows(kind, table.rows())?;
-        call.progress.set_rows(table.rows() as u64);
+        chart.push(&row)?;
+        call.progress.set_rows(chart.rows() as u64);
     }
-    Ok((table, roles))
+    Ok(chart)
+}
+
+/// The words of this server for what the chart has to say.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::new(match error {
+            Error::NoRows => {
+                "The result has no rows, so there is nothing to draw. Next: check the filter with `query`."
+                    .to_owned()
+            }
+            Error::NoValues { rows, why } => {
+                format!(
+                    "There is no value to draw in {rows} rows: {why}. Next: look at the data with `query`."
+                )
+            }
+            Error::NoColumn { wanted, columns } => {
+                let near = nearest(&wanted, columns.iter().map(String::as_str));
+                let meant = near.first().map_or(String::new(), |near| format!(" Did you mean {near}?"));
+                format!("The result has no column \"{wanted}\".{meant} It has: {}.", columns.join(", "))
+            }
+            other => other.to_string(),
+        })
+    }
 }
 
 /// What the file is: its name says it, so that no picture replaces a database.
@@ -197,15 +232,13 @@ async fn place(state: &State, arguments: &Arguments) -> Result<Option<PathBuf>, 
 }
 
 /// The answer: the picture, and the file if there is one.
-fn shown(picture: Picture, format: Format, path: Option<&Path>) -> Result<Answer, Failure> {
-    let mut text = picture.said.clone();
-    // Who has the file needs no second copy that few clients can show.
+fn shown(picture: &Picture, bytes: Vec<u8>, format: Format, path: Option<&Path>) -> Result<Answer, Failure> {
+    let mut text = picture.said().to_owned();
     let inline = if path.is_some() { Format::Png } else { format };
     let link = path.map(|path| Link::file(path, media_type(format)));
     if let Some(path) = path {
         text.push_str(&format!(" Written to {}.", path.display()));
     }
-    let bytes = picture.into_file(inline);
     let mut images = Vec::new();
     if bytes.len() <= MOST_SENT {
         images.push(Image { media_type: media_type(inline), bytes });
@@ -225,5 +258,49 @@ fn media_type(format: Format) -> &'static str {
     match format {
         Format::Png => "image/png",
         Format::Svg => "image/svg+xml",
+    }
+}
+
+/// The options of a chart in JSON Schema, briefly.
+fn options_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "title": {"type": "string"},
+            "format": {"type": "string", "enum": ["png", "svg"], "default": "png"},
+            "width": {"type": "integer", "minimum": 0, "default": 960},
+            "height": {"type": "integer", "minimum": 0, "default": 600},
+            "bins": {"type": "integer", "minimum": 0},
+            "orientation": {"type": "string", "enum": ["vertical", "horizontal"]},
+            "stacked": {"type": "boolean"},
+            "x_range": {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "string"}]}, "minItems": 2, "maxItems": 2, "description": "[min, max], numbers or dates"},
+            "y_range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
+            "y_scale": {"type": "string", "enum": ["linear", "log"]},
+            "x_as_category": {"type": "boolean"},
+            "labels": {"anyOf": [{"type": "boolean"}, {"type": "string"}], "description": "true (values), or a column"},
+            "legend": {"type": "boolean"},
+            "colors": {
+                "anyOf": [
+                    {"type": "array", "items": {"type": "string"}},
+                    {"type": "object", "additionalProperties": {"type": "string"}}
+                ],
+                "description": "[\"#0072b2\"], or by series"
+            }
+        },
+        "additionalProperties": false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_column_is_answered_with_the_nearest() {
+        let columns = ["Region", "Revenue"].map(str::to_owned).to_vec();
+
+        let failure = Failure::from(Error::NoColumn { wanted: "regoin".to_owned(), columns });
+
+        assert!(failure.text().contains("Did you mean Region?"), "{}", failure.text());
     }
 }

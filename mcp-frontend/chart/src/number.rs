@@ -10,7 +10,7 @@ const SEPARATED: f64 = 10_000.0;
 
 /// How the numbers of one axis are written, all alike.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Numbers {
+pub(crate) enum Numbers {
     /// So many decimals, of the number divided by this, with this behind it.
     Decimal { decimals: usize, unit: f64, suffix: &'static str },
     /// `1.5e6`, with so many decimals before the `e`.
@@ -19,7 +19,7 @@ pub(super) enum Numbers {
 
 impl Numbers {
     /// For ticks that lie `step` apart and reach as far from zero as `largest`.
-    pub(super) fn of_ticks(largest: f64, step: f64) -> Self {
+    pub(crate) fn of_ticks(largest: f64, step: f64) -> Self {
         if largest >= LARGE || largest < SMALL && largest > 0.0 {
             let magnitude = 10_f64.powf(largest.log10().floor());
             return Self::Exponent { decimals: decimals(step / magnitude) };
@@ -32,7 +32,7 @@ impl Numbers {
         Self::Decimal { decimals: decimals(step / unit), unit, suffix }
     }
 
-    pub(super) fn show(self, number: f64) -> String {
+    pub(crate) fn show(self, number: f64) -> String {
         match self {
             _ if number == 0.0 => "0".to_owned(),
             Self::Decimal { decimals, unit, suffix } => {
@@ -44,12 +44,12 @@ impl Numbers {
 }
 
 /// A number by itself, to four digits.
-pub(super) fn short(number: f64) -> String {
+pub(crate) fn short(number: f64) -> String {
     rounded(number, 4)
 }
 
 /// A number in a sentence, to six digits and with a plain minus.
-pub(super) fn plain(number: f64) -> String {
+pub(crate) fn plain(number: f64) -> String {
     rounded(number, 6).replace('−', "-")
 }
 

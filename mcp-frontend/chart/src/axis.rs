@@ -4,12 +4,12 @@ use std::ops::Range;
 
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
-use super::clock::Clock;
-use super::font::Letters;
-use super::number::{self, Numbers};
-use super::ticks;
+use crate::clock::Clock;
+use crate::font::Letters;
+use crate::number::{self, Numbers};
+use crate::ticks;
 
-pub(super) const LABELS: Letters = Letters::regular(12.0);
+pub(crate) const LABELS: Letters = Letters::regular(12.0);
 /// Points between labels that stand side by side.
 const APART: f64 = 12.0;
 /// Points of an axis that a tick should have at least.
@@ -20,7 +20,7 @@ const LONGEST_UPRIGHT: f64 = 150.0;
 
 /// What an axis spans.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Domain {
+pub(crate) enum Domain {
     Numbers {
         min: f64,
         max: f64,
@@ -42,27 +42,27 @@ pub(super) enum Domain {
 
 /// An axis of a certain length.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Axis {
+pub(crate) struct Axis {
     min: f64,
     max: f64,
     log: bool,
     /// From above, or from the right.
     reversed: bool,
-    pub(super) ticks: Vec<Tick>,
+    pub(crate) ticks: Vec<Tick>,
     /// Whether labels are read from below.
-    pub(super) upright: bool,
+    pub(crate) upright: bool,
 }
 
 /// A place on an axis that has a label.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Tick {
-    pub(super) at: f64,
-    pub(super) lines: Vec<String>,
+pub(crate) struct Tick {
+    pub(crate) at: f64,
+    pub(crate) lines: Vec<String>,
 }
 
 impl Domain {
     /// Numbers of an axis whose ends are free: round ones, with about as many ticks as have room on so many points.
-    pub(super) fn round(min: f64, max: f64, log: bool, integral: bool, length: f64) -> Self {
+    pub(crate) fn round(min: f64, max: f64, log: bool, integral: bool, length: f64) -> Self {
         let (min, max) = apart(min, max);
         if log {
             return Self::numbers(min, max, log, integral);
@@ -72,18 +72,18 @@ impl Domain {
     }
 
     /// Numbers from exactly here to there.
-    pub(super) fn numbers(min: f64, max: f64, log: bool, integral: bool) -> Self {
+    pub(crate) fn numbers(min: f64, max: f64, log: bool, integral: bool) -> Self {
         Self::Numbers { min, max, log, integral, step: None }
     }
 
     /// Numbers of an axis that reaches from the first to the last, and a little further.
-    pub(super) fn padded(min: f64, max: f64, integral: bool) -> Self {
+    pub(crate) fn padded(min: f64, max: f64, integral: bool) -> Self {
         let (min, max) = apart(min, max);
         let padding = (max - min) * 0.02;
         Self::numbers(min - padding, max + padding, false, integral)
     }
 
-    pub(super) fn time(min: f64, max: f64, clock: Clock) -> Self {
+    pub(crate) fn time(min: f64, max: f64, clock: Clock) -> Self {
         let (min, max) = if min < max {
             let padding = (max - min) * 0.01;
             (min - padding, max + padding)
@@ -95,7 +95,7 @@ impl Domain {
     }
 
     /// The axis that lies below a chart.
-    pub(super) fn across(&self, length: f64) -> Axis {
+    pub(crate) fn across(&self, length: f64) -> Axis {
         let most = wanted(length, TICK_ACROSS);
         let mut axis = self.bare();
         match self {
@@ -119,7 +119,7 @@ impl Domain {
     }
 
     /// The axis that stands beside a chart, with labels that are no wider than so many points.
-    pub(super) fn up(&self, length: f64, widest: f64) -> Axis {
+    pub(crate) fn up(&self, length: f64, widest: f64) -> Axis {
         let mut axis = self.bare();
         match self {
             Self::Names(names) => axis.name_up(names, length, widest),
@@ -186,7 +186,7 @@ impl Domain {
 
 impl Axis {
     /// Where a value lies: 0 at the axis's beginning, 1 at its end.
-    pub(super) fn share(&self, value: f64) -> f64 {
+    pub(crate) fn share(&self, value: f64) -> f64 {
         let share = if self.log {
             (value.max(f64::MIN_POSITIVE) / self.min).log10() / (self.max / self.min).log10()
         } else {
@@ -196,24 +196,24 @@ impl Axis {
     }
 
     /// The value, or the nearest on the axis.
-    pub(super) fn clamp(&self, value: f64) -> f64 {
+    pub(crate) fn clamp(&self, value: f64) -> f64 {
         value.clamp(self.min, self.max)
     }
 
-    pub(super) fn contains(&self, value: f64) -> bool {
+    pub(crate) fn contains(&self, value: f64) -> bool {
         (self.min..=self.max).contains(&value)
     }
 
-    pub(super) fn min(&self) -> f64 {
+    pub(crate) fn min(&self) -> f64 {
         self.min
     }
 
-    pub(super) fn max(&self) -> f64 {
+    pub(crate) fn max(&self) -> f64 {
         self.max
     }
 
     /// Points from the axis to the end of its labels: downwards below a chart, to the left beside one.
-    pub(super) fn depth(&self, below: bool) -> f64 {
+    pub(crate) fn depth(&self, below: bool) -> f64 {
         let lines = self.ticks.iter().map(|tick| tick.lines.len()).max().unwrap_or(0);
         if below && !self.upright { lines as f64 * LABELS.line_height() } else { self.widest_label() }
     }

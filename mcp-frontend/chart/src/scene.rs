@@ -2,69 +2,69 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::Domain;
-use super::bars::Bars;
-use super::canvas;
-use super::clock::Clock;
-use super::color::Colors;
-use super::figure::{Chart, Figure, Sample};
-use super::lines::Lines;
-use super::number::plain;
-use super::options::{Kind, Labels, Options, Scale};
-use super::roles::Roles;
-use super::scatter::Dots;
-use super::series::{Series, Split};
-use super::table::{Column, Meaning, Table};
-use crate::mcp::failure::Failure;
+use crate::axis::Domain;
+use crate::bars::Bars;
+use crate::canvas;
+use crate::clock::Clock;
+use crate::color::Colors;
+use crate::error::Error;
+use crate::figure::{Figure, Plot, Sample};
+use crate::lines::Lines;
+use crate::number::plain;
+use crate::options::{Kind, Labels, Options, Scale};
+use crate::roles::Roles;
+use crate::scatter::Dots;
+use crate::series::{Series, Split};
+use crate::table::{Column, Meaning, Table};
 
 /// A figure, and its marks.
-pub(super) struct Scene {
-    pub(super) figure: Figure,
-    pub(super) marks: Marks,
+pub(crate) struct Scene {
+    pub(crate) figure: Figure,
+    pub(crate) marks: Marks,
     /// What it shows, in a sentence.
-    pub(super) said: Vec<String>,
+    pub(crate) said: Vec<String>,
 }
 
 /// What stands for values.
-pub(super) enum Marks {
+pub(crate) enum Marks {
     Bars(Bars),
     Lines(Lines),
     Dots(Dots),
 }
 
 impl Marks {
-    pub(super) fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), Failure> {
+    pub(crate) fn draw(&self, plot: &mut Plot<'_, '_>) -> Result<(), Error> {
         match self {
-            Self::Bars(bars) => bars.draw(chart),
-            Self::Lines(lines) => lines.draw(chart),
-            Self::Dots(dots) => dots.draw(chart),
+            Self::Bars(bars) => bars.draw(plot),
+            Self::Lines(lines) => lines.draw(plot),
+            Self::Dots(dots) => dots.draw(plot),
         }
     }
 }
 
 /// What a chart is of.
-pub(super) struct Subject<'a> {
-    pub(super) kind: Kind,
-    pub(super) table: &'a Table,
-    pub(super) roles: Roles,
-    pub(super) options: &'a Options,
-    pub(super) split: Split,
+pub(crate) struct Subject<'a> {
+    pub(crate) kind: Kind,
+    pub(crate) table: &'a Table,
+    pub(crate) roles: Roles,
+    pub(crate) options: &'a Options,
+    pub(crate) split: Split,
 }
 
 /// Where x lies on its axis.
-pub(super) struct Positions {
-    pub(super) domain: Domain,
+pub(crate) struct Positions {
+    pub(crate) domain: Domain,
     /// x values in the order of names; nothing if x is its own position.
     order: Vec<u64>,
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         kind: Kind,
         table: &'a Table,
         roles: &Roles,
         options: &'a Options,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Error> {
         let mut roles = roles.clone();
         if roles.maybe_series && !is_series(kind, table, &roles) {
             roles.series = None;
@@ -78,57 +78,54 @@ impl<'a> Subject<'a> {
         if split.y_range().is_none() {
             let why =
                 if split.left_out.is_empty() { "all are NULL".to_owned() } else { split.left_out.join(", ") };
-            return Err(Failure::new(format!(
-                "There is no value to draw in {} rows: {why}. Next: look at the data with `query`.",
-                table.rows()
-            )));
+            return Err(Error::NoValues { rows: table.rows(), why });
         }
         Ok(Self { kind, table, roles, options, split })
     }
 
-    pub(super) fn series(&self) -> &[Series] {
+    pub(crate) fn series(&self) -> &[Series] {
         &self.split.series
     }
 
-    pub(super) fn color(&self, index: usize) -> RGBColor {
+    pub(crate) fn color(&self, index: usize) -> RGBColor {
         Colors::of(self.options.colors.as_ref(), &self.split.series[index].name, index)
     }
 
     /// Width and height of the picture, in points.
-    pub(super) fn canvas(&self) -> (f64, f64) {
+    pub(crate) fn canvas(&self) -> (f64, f64) {
         canvas::points(self.options.width, self.options.height)
     }
 
-    pub(super) fn x_column(&self) -> Option<&Column> {
+    pub(crate) fn x_column(&self) -> Option<&Column> {
         self.roles.x.map(|x| &self.table.columns[x])
     }
 
-    pub(super) fn x_meaning(&self) -> Meaning {
+    pub(crate) fn x_meaning(&self) -> Meaning {
         self.x_column().map_or(Meaning::Number { integral: true }, |column| column.meaning)
     }
 
-    pub(super) fn x_title(&self) -> String {
+    pub(crate) fn x_title(&self) -> String {
         self.x_column().map_or("row".to_owned(), |column| title(column, self.x_meaning()))
     }
 
     /// Nothing if several columns share the axis: the legend names them.
-    pub(super) fn y_title(&self) -> String {
+    pub(crate) fn y_title(&self) -> String {
         match self.roles.y.as_slice() {
             [y] => title(&self.table.columns[*y], Meaning::Name),
             _ => String::new(),
         }
     }
 
-    pub(super) fn y_is_integral(&self) -> bool {
+    pub(crate) fn y_is_integral(&self) -> bool {
         self.roles.y.iter().all(|y| self.table.columns[*y].meaning == Meaning::Number { integral: true })
     }
 
-    pub(super) fn is_log(&self) -> bool {
+    pub(crate) fn is_log(&self) -> bool {
         self.options.y_scale == Scale::Log
     }
 
     /// The axis of values: as asked, or round numbers around them; from zero if they are not far from it.
-    pub(super) fn y_domain(
+    pub(crate) fn y_domain(
         &self,
         (min, max): (f64, f64),
         from_zero: bool,
@@ -151,7 +148,7 @@ impl<'a> Subject<'a> {
     }
 
     /// Where x lies: by its size, or as names one after the other in the order of the rows.
-    pub(super) fn positions(&self) -> Positions {
+    pub(crate) fn positions(&self) -> Positions {
         let by_name = self.options.x_as_category || self.x_meaning() == Meaning::Name;
         if !by_name {
             let (min, max) = self.split.x_range().unwrap_or((0.0, 1.0));
@@ -174,7 +171,7 @@ impl<'a> Subject<'a> {
     }
 
     /// An axis of x, exact where a range was asked for.
-    pub(super) fn x_domain(&self, min: f64, max: f64) -> Domain {
+    pub(crate) fn x_domain(&self, min: f64, max: f64) -> Domain {
         let asked = self.options.x_range(self.x_meaning()).ok().flatten();
         match (self.x_meaning(), asked) {
             (Meaning::Time(clock), Some((min, max))) => Domain::Time { min, max, clock, least: 0.0 },
@@ -187,19 +184,19 @@ impl<'a> Subject<'a> {
     }
 
     /// What is written at a point, if anything: its value, or what a column says.
-    pub(super) fn label(&self, row: usize, value: f64) -> Option<String> {
+    pub(crate) fn label(&self, row: usize, value: f64) -> Option<String> {
         match (&self.options.labels, self.roles.labels) {
-            (Some(Labels::Values(true)), _) => Some(super::number::short(value)),
+            (Some(Labels::Values(true)), _) => Some(crate::number::short(value)),
             (Some(Labels::Column(_)), Some(column)) => {
                 let column = &self.table.columns[column];
-                Some(super::axis::LABELS.fit(&column.show(column.values[row]), 160.0))
+                Some(crate::axis::LABELS.fit(&column.show(column.values[row]), 160.0))
             }
             _ => None,
         }
     }
 
     /// A figure around marks; the axes' domains are of x and of y.
-    pub(super) fn figure(&self, x: Domain, y: Domain, sample: Sample) -> Figure {
+    pub(crate) fn figure(&self, x: Domain, y: Domain, sample: Sample) -> Figure {
         let several = self.series().len() > 1;
         let entries = self.series().iter().enumerate();
         let legend = match self.options.legend {
@@ -208,7 +205,7 @@ impl<'a> Subject<'a> {
         };
         let across_grid = !matches!(x, Domain::Names(_)) && sample != Sample::Box;
         Figure {
-            title: self.options.title.as_deref().map(super::font::clean).filter(|title| !title.is_empty()),
+            title: self.options.title.as_deref().map(crate::font::clean).filter(|title| !title.is_empty()),
             across_grid,
             across: x,
             across_title: self.x_title(),
@@ -226,7 +223,7 @@ impl<'a> Subject<'a> {
     }
 
     /// `x = day, y = revenue, series = region`, and the range of values.
-    pub(super) fn sentence(&self, what: &str) -> String {
+    pub(crate) fn sentence(&self, what: &str) -> String {
         let name = |place: &usize| self.table.columns[*place].name.clone();
         let mut shown = format!("{what}: x = {}", self.roles.x.as_ref().map_or("row".to_owned(), name));
         if self.kind != Kind::Histogram {
@@ -247,7 +244,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What is not drawn.
-    pub(super) fn said(&self) -> Vec<String> {
+    pub(crate) fn said(&self) -> Vec<String> {
         let mut said = Vec::new();
         if self.table.stride > 1 {
             said.push(format!(
@@ -277,7 +274,7 @@ impl<'a> Subject<'a> {
 
 impl Positions {
     /// Where a value of x lies.
-    pub(super) fn of(&self) -> impl Fn(f64) -> f64 + use<> {
+    pub(crate) fn of(&self) -> impl Fn(f64) -> f64 + use<> {
         let places: std::collections::HashMap<u64, usize> =
             self.order.iter().enumerate().map(|(place, bits)| (*bits, place)).collect();
         let by_name = matches!(self.domain, Domain::Names(_));
@@ -291,7 +288,7 @@ fn is_series(kind: Kind, table: &Table, roles: &Roles) -> bool {
     let mut seen = std::collections::HashSet::new();
     let several = table.columns[x].values.iter().any(|x| !seen.insert(x.to_bits()));
     match kind {
-        Kind::Scatter => (2..=super::color::MOST_SERIES).contains(&table.columns[series].names.len()),
+        Kind::Scatter => (2..=crate::color::MOST_SERIES).contains(&table.columns[series].names.len()),
         Kind::Histogram => false,
         Kind::Bar | Kind::Line => several,
     }

@@ -1,6 +1,6 @@
 //! Points in time: as numbers, and as ticks that lie on full hours, days, months or years.
 
-use hyperwire_tokio::hyperwire_core::row::{Date, Time, Timestamp, TimestampTz};
+use hyperwire_core::row::{Date, Time, Timestamp, TimestampTz};
 
 const SECOND: f64 = 1e6;
 const MINUTE: f64 = 60.0 * SECOND;
@@ -25,12 +25,12 @@ pub(crate) enum Clock {
 
 /// A tick of a time axis.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Moment {
-    pub(super) at: f64,
+pub(crate) struct Moment {
+    pub(crate) at: f64,
     /// `12:30`, `5 Mar`, `Mar`.
-    pub(super) label: String,
+    pub(crate) label: String,
     /// What the label belongs to: `5 Mar 2024`, `2024`. Nothing where it is the same as at the tick before.
-    pub(super) context: Option<String>,
+    pub(crate) context: Option<String>,
 }
 
 /// The distance of ticks.
@@ -43,7 +43,7 @@ enum Step {
 
 impl Clock {
     /// Microseconds out of Hyper's text, in whatever time zone that is.
-    pub(super) fn parse(self, text: &str) -> Option<f64> {
+    pub(crate) fn parse(self, text: &str) -> Option<f64> {
         match self {
             Self::Date => text.parse::<Date>().ok().map(|date| f64::from(date.unix_days()) * DAY),
             Self::Timestamp => text.parse::<Timestamp>().ok().map(of_timestamp),
@@ -53,14 +53,14 @@ impl Clock {
     }
 
     /// The same out of what a caller wrote, who may leave out the time of day or write a `T`.
-    pub(super) fn parse_loosely(self, text: &str) -> Option<f64> {
+    pub(crate) fn parse_loosely(self, text: &str) -> Option<f64> {
         let spaced = text.trim().trim_end_matches('Z').replacen('T', " ", 1);
         let kinds = [self, Self::TimestampTz, Self::Timestamp, Self::Date];
         kinds.into_iter().find_map(|clock| clock.parse(&spaced))
     }
 
     /// A moment in full.
-    pub(super) fn show(self, at: f64) -> String {
+    pub(crate) fn show(self, at: f64) -> String {
         let Some((date, time)) = split(at) else { return String::new() };
         match self {
             Self::Date => date.to_string(),
@@ -71,7 +71,7 @@ impl Clock {
     }
 
     /// About `wanted` ticks, or fewer, no closer together than `least`.
-    pub(super) fn ticks(self, min: f64, max: f64, wanted: usize, least: f64) -> Vec<Moment> {
+    pub(crate) fn ticks(self, min: f64, max: f64, wanted: usize, least: f64) -> Vec<Moment> {
         let step = self.step(((max - min) / wanted.max(1) as f64).max(least));
         let mut before = None;
         step.from(min, max)
@@ -86,7 +86,7 @@ impl Clock {
     }
 
     /// The borders of spans that are about `wanted`, and all of `min` to `max` within them.
-    pub(super) fn spans(self, min: f64, max: f64, wanted: usize) -> Vec<f64> {
+    pub(crate) fn spans(self, min: f64, max: f64, wanted: usize) -> Vec<f64> {
         let step = self.step((max - min) / wanted.max(1) as f64);
         let length = match step {
             Step::Fixed(length) => length,

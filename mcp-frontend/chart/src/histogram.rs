@@ -1,16 +1,16 @@
 //! Histograms: how many values lie where.
 
-use super::axis::Domain;
-use super::bars::{Bar, Bars};
-use super::clock::Clock;
-use super::figure::{Figure, Sample};
-use super::number::{self, plain};
-use super::options::Labels;
-use super::scene::{Marks, Scene, Subject};
-use super::series::{Series, counted};
-use super::table::Meaning;
-use super::ticks;
-use crate::mcp::failure::Failure;
+use crate::axis::Domain;
+use crate::bars::{Bar, Bars};
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::figure::{Figure, Sample};
+use crate::number::{self, plain};
+use crate::options::Labels;
+use crate::scene::{Marks, Scene, Subject};
+use crate::series::{Series, counted};
+use crate::table::Meaning;
+use crate::ticks;
 
 /// How many bins there are, unless one says so.
 const FEWEST: f64 = 5.0;
@@ -24,7 +24,7 @@ const SEEN_THROUGH: f64 = 0.55;
 /// Of a bin's width.
 const FILLED: f64 = 0.96;
 
-pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
+pub(crate) fn scene(subject: &Subject<'_>) -> Result<Scene, Error> {
     let meaning = subject.x_meaning();
     let mut all: Vec<f64> = subject.series().iter().flat_map(values).collect();
     all.sort_by(f64::total_cmp);
@@ -88,7 +88,7 @@ fn width(meaning: Meaning, edges: &[f64]) -> String {
 }
 
 /// Borders of bins: every value is at least one, and below the next or, if that is the last, as large.
-fn edges(subject: &Subject<'_>, meaning: Meaning, sorted: &[f64]) -> Result<Vec<f64>, Failure> {
+fn edges(subject: &Subject<'_>, meaning: Meaning, sorted: &[f64]) -> Result<Vec<f64>, Error> {
     let (min, max) = match subject.options.x_range(meaning)? {
         Some(range) => range,
         None => (sorted[0], sorted[sorted.len() - 1]),

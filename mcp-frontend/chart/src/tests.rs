@@ -1,14 +1,16 @@
 //! Pictures of every kind, with what makes charts hard to read. They are looked at by people: with CHART_PICTURES set to a
-//! folder, `cargo test -p hyperwire-mcp --bin hyperwire chart::tests` leaves them all there.
+//! folder, `cargo test -p hyperwire-chart` leaves them all there.
 
 use std::collections::HashSet;
 use std::io::Cursor;
 
 use serde_json::{Value, json};
 
-use super::clock::Clock;
-use super::table::table;
-use super::*;
+use crate::chart::draw;
+use crate::clock::Clock;
+use crate::roles::Roles;
+use crate::table::{Meaning, table};
+use crate::{Axes, Error, Kind, Options, Picture};
 
 const NUMBER: Meaning = Meaning::Number { integral: false };
 const WHOLE: Meaning = Meaning::Number { integral: true };
@@ -24,7 +26,7 @@ fn texts<T: ToString>(values: impl IntoIterator<Item = T>) -> Vec<Option<String>
 }
 
 /// With `series` among the options, though it is none.
-fn try_draw(kind: Kind, columns: &[Given], mut options: Value) -> Result<Picture, Failure> {
+fn try_draw(kind: Kind, columns: &[Given], mut options: Value) -> Result<Picture, Error> {
     let series = options.as_object_mut().and_then(|options| options.remove("series"));
     let options: Options = serde_json::from_value(options).unwrap();
     options.check(kind)?;
@@ -37,8 +39,8 @@ fn try_draw(kind: Kind, columns: &[Given], mut options: Value) -> Result<Picture
         .collect();
     let described: Vec<_> = columns.iter().map(|(name, meaning, _)| (*name, *meaning)).collect();
     let series = series.as_ref().and_then(Value::as_str);
-    let asked = Asked { labels: options.labels.as_ref(), series, ..Asked::default() };
-    let roles = Roles::choose(kind, &described, &asked)?;
+    let asked = Axes { series, ..Axes::default() };
+    let roles = Roles::choose(kind, &described, &asked, options.labels.as_ref())?;
     draw(kind, &table(&all), &roles, &options)
 }
 
@@ -47,21 +49,21 @@ fn try_draw(kind: Kind, columns: &[Given], mut options: Value) -> Result<Picture
 fn drawn(name: &str, kind: Kind, columns: &[Given], options: Value) -> Picture {
     let size =
         [("width", 960), ("height", 600)].map(|(side, usual)| options[side].as_u64().unwrap_or(usual) as u32);
-    let picture =
-        try_draw(kind, columns, options).unwrap_or_else(|failure| panic!("{name}: {}", failure.text()));
+    let picture = try_draw(kind, columns, options).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+    let png = picture.png().unwrap();
     if let Some(folder) = std::env::var_os("CHART_PICTURES") {
-        let file = std::path::Path::new(&folder).join(name);
-        std::fs::write(file.with_extension("png"), &picture.png).unwrap();
-        std::fs::write(file.with_extension("svg"), &picture.svg).unwrap();
+        let file = std::path::PathBuf::from(&folder).join(name);
+        std::fs::write(file.with_extension("png"), &png).unwrap();
+        std::fs::write(file.with_extension("svg"), picture.svg()).unwrap();
     }
-    let mut decoder = png::Decoder::new(Cursor::new(&picture.png));
+    let mut decoder = png::Decoder::new(Cursor::new(&png));
     decoder.set_transformations(png::Transformations::EXPAND);
     let mut reader = decoder.read_info().unwrap();
     let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
     reader.next_frame(&mut pixels).unwrap();
     assert_eq!([reader.info().width, reader.info().height], size, "{name}");
     let declared = format!("<svg width=\"{}\" height=\"{}\"", size[0], size[1]);
-    assert!(picture.svg.starts_with(&declared) && picture.svg.ends_with("</svg>\n"), "{name}");
+    assert!(picture.svg().starts_with(&declared) && picture.svg().ends_with("</svg>\n"), "{name}");
     let colors: HashSet<_> = pixels.chunks(3).collect();
     let inked = pixels.chunks(3).filter(|pixel| **pixel != [255, 255, 255]).count();
     assert!(colors.len() > 10 && inked > 1000, "{name}: {} colors, {inked} pixels", colors.len());
@@ -117,9 +119,9 @@ fn bars_of_a_few_names() {
         json!({"title": "Revenue by region, 2024"}),
     );
 
-    assert!(picture.png.len() < 40_000, "{}", picture.png.len());
+    assert!(picture.png().unwrap().len() < 40_000, "{}", picture.png().unwrap().len());
     for label in REGIONS.iter().chain(&["Revenue by region, 2024", "revenue", "1.72M", "310,000"]) {
-        assert!(picture.svg.contains(&format!(">\n{label}\n<")), "{label}");
+        assert!(picture.svg().contains(&format!(">\n{label}\n<")), "{label}");
     }
 }
 
@@ -134,7 +136,7 @@ fn bars_with_long_names_lie() {
         json!({}),
     );
 
-    assert!(picture.svg.contains("Research and Development"));
+    assert!(picture.svg().contains("Research and Development"));
 }
 
 #[test]
@@ -184,8 +186,8 @@ fn bars_of_several_series() {
     let picture =
         drawn("bar-series", Kind::Bar, &quarters(), json!({"title": "Revenue by quarter and region"}));
 
-    assert!(picture.said.contains("5 series by region"), "{}", picture.said);
-    assert!(picture.said.contains("Left out: 1 value of revenue, NULL."), "{}", picture.said);
+    assert!(picture.said().contains("5 series by region"), "{}", picture.said());
+    assert!(picture.said().contains("Left out: 1 value of revenue, NULL."), "{}", picture.said());
 }
 
 #[test]
@@ -216,7 +218,7 @@ fn bars_of_months() {
     );
 
     for label in ["Jan", "Feb", "Mar", "Apr", "2024"] {
-        assert!(picture.svg.contains(&format!(">\n{label}\n<")), "{label}");
+        assert!(picture.svg().contains(&format!(">\n{label}\n<")), "{label}");
     }
 }
 
@@ -244,7 +246,7 @@ fn bars_of_too_many_names() {
         json!({}),
     );
 
-    assert!(picture.said.contains("Only the first 200 of 1000 names"), "{}", picture.said);
+    assert!(picture.said().contains("Only the first 200 of 1000 names"), "{}", picture.said());
 }
 
 #[test]
@@ -274,7 +276,7 @@ fn names_in_many_scripts() {
         json!({"title": "Städte — Πόλεις — Города"}),
     );
 
-    assert!(picture.said.contains("lacks 2 letters (京東)"), "{}", picture.said);
+    assert!(picture.said().contains("lacks 2 letters (京東)"), "{}", picture.said());
 }
 
 #[test]
@@ -309,11 +311,11 @@ fn a_line_with_gaps() {
     );
 
     assert!(
-        picture.said.contains("5 values of temperature, NULL; 1 value of temperature, NaN or infinite"),
+        picture.said().contains("5 values of temperature, NULL; 1 value of temperature, NaN or infinite"),
         "{}",
-        picture.said
+        picture.said()
     );
-    assert!(picture.svg.matches("<polyline").count() >= 4, "the line is in pieces");
+    assert!(picture.svg().matches("<polyline").count() >= 4, "the line is in pieces");
 }
 
 #[test]
@@ -334,7 +336,7 @@ fn lines_of_several_series_below_and_above_zero() {
         json!({"title": "Mean temperature", "labels": false}),
     );
 
-    assert!(picture.svg.contains("Spitsbergen weather station"));
+    assert!(picture.svg().contains("Spitsbergen weather station"));
 }
 
 #[test]
@@ -355,7 +357,7 @@ fn a_line_of_ten_thousand_points() {
         json!({}),
     );
 
-    assert!(picture.svg.len() < 150_000, "{}", picture.svg.len());
+    assert!(picture.svg().len() < 150_000, "{}", picture.svg().len());
 }
 
 #[test]
@@ -383,7 +385,7 @@ fn lines_on_a_log_scale() {
     let picture =
         drawn("line-log", Kind::Line, &[("x", WHOLE, x), ("y", NUMBER, y)], json!({"y_scale": "log"}));
 
-    assert!(picture.said.contains("3 values of 0 or less"), "{}", picture.said);
+    assert!(picture.said().contains("3 values of 0 or less"), "{}", picture.said());
 }
 
 #[test]
@@ -406,7 +408,7 @@ fn a_line_over_names_and_many_series() {
         json!({"title": "A title that is so long that it does not fit in one line of the picture and has to be broken, maybe even be cut somewhere in the second line, since there are no more than two of them"}),
     );
 
-    assert!(picture.said.contains("3 of 15 series"), "{}", picture.said);
+    assert!(picture.said().contains("3 of 15 series"), "{}", picture.said());
 }
 
 #[test]
@@ -461,7 +463,7 @@ fn ten_thousand_scattered_points() {
     let picture =
         drawn("scatter-10000", Kind::Scatter, &[("x", NUMBER, texts(x)), ("y", NUMBER, texts(y))], json!({}));
 
-    assert!(picture.png.len() < 150_000, "{}", picture.png.len());
+    assert!(picture.png().unwrap().len() < 150_000, "{}", picture.png().unwrap().len());
 }
 
 #[test]
@@ -490,7 +492,7 @@ fn a_histogram_has_round_bins() {
     let picture =
         drawn("histogram", Kind::Histogram, &[("height", NUMBER, texts(values))], json!({"title": "Height"}));
 
-    assert!(picture.said.contains("5000 values in"), "{}", picture.said);
+    assert!(picture.said().contains("5000 values in"), "{}", picture.said());
 }
 
 #[test]
@@ -547,7 +549,7 @@ fn what_cannot_be_drawn_is_refused_with_advice() {
     let none: Vec<Option<String>> = Vec::new();
     let names = || ("name", NAME, texts(["a", "a"]));
     let failure =
-        |kind, columns: &[Given], options| try_draw(kind, columns, options).unwrap_err().text().to_owned();
+        |kind, columns: &[Given], options| try_draw(kind, columns, options).unwrap_err().to_string();
 
     let empty = failure(Kind::Line, &[("x", NUMBER, none.clone()), ("y", NUMBER, none)], json!({}));
     let nulls = failure(Kind::Line, &[names(), ("y", NUMBER, vec![None, None])], json!({}));

@@ -1,26 +1,22 @@
 //! Which column is drawn as what.
 
-use serde::Deserialize;
+use crate::error::Error;
+use crate::options::{Kind, Labels};
+use crate::table::Meaning;
 
-use super::options::{Kind, Labels};
-use super::table::Meaning;
-use crate::mcp::failure::{Failure, nearest};
-
-/// One column, or several.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "`y` is the name of a column, or a list of names")]
-pub(crate) enum Names {
-    One(String),
-    Several(Vec<String>),
-}
-
-/// What a caller said of it.
-#[derive(Debug, Default)]
-pub(crate) struct Asked<'a> {
-    pub(crate) x: Option<&'a str>,
-    pub(crate) y: Option<&'a Names>,
-    pub(crate) series: Option<&'a str>,
-    pub(crate) labels: Option<&'a Labels>,
+/// Which columns of a result are drawn as what, by name. What is left out follows from the types of the columns.
+///
+/// A name is found in any case of its letters, unless there is one that is spelled exactly so.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Axes<'a> {
+    /// The column along the horizontal axis (of horizontal bars the vertical one), or the only one of a histogram. By
+    /// default the first time, else the first text, else the first number; a scatter plot prefers a number.
+    pub x: Option<&'a str>,
+    /// The columns of numbers that are drawn. By default all that are left; of a scatter plot, or with a series, the first.
+    pub y: &'a [String],
+    /// The column whose values tell the rows of different colors apart. By default a single column of text that is left,
+    /// if rows have the same x.
+    pub series: Option<&'a str>,
 }
 
 /// Places of columns.
@@ -41,23 +37,18 @@ impl Roles {
     pub(crate) fn choose(
         kind: Kind,
         columns: &[(&str, Meaning)],
-        asked: &Asked<'_>,
-    ) -> Result<Self, Failure> {
+        asked: &Axes<'_>,
+        labels: Option<&Labels>,
+    ) -> Result<Self, Error> {
         let find = |name: &str| find(columns, name);
         let x = asked.x.map(find).transpose()?;
-        let y = match asked.y {
-            None => None,
-            Some(Names::One(name)) => Some(vec![find(name)?]),
-            Some(Names::Several(names)) => {
-                Some(names.iter().map(|name| find(name)).collect::<Result<_, _>>()?)
-            }
-        };
+        let y = asked.y.iter().map(|name| find(name)).collect::<Result<_, _>>()?;
         let series = asked.series.map(find).transpose()?;
-        let labels = match asked.labels {
+        let labels = match labels {
             Some(Labels::Column(name)) => Some(find(name)?),
             _ => None,
         };
-        let mut roles = Self { x, y: y.unwrap_or_default(), series, maybe_series: false, labels };
+        let mut roles = Self { x, y, series, maybe_series: false, labels };
         if kind == Kind::Histogram {
             roles.choose_values(columns)?;
         } else {
@@ -87,12 +78,14 @@ impl Roles {
         }
     }
 
-    fn choose_values(&mut self, columns: &[(&str, Meaning)]) -> Result<(), Failure> {
+    fn choose_values(&mut self, columns: &[(&str, Meaning)]) -> Result<(), Error> {
         let asked = match (self.x, self.y.as_slice()) {
             (Some(x), []) => Some(x),
             (None, [y]) => Some(*y),
             (None, []) => None,
-            _ => return Err(Failure::new("A histogram is of one column: pass it as `x` alone.")),
+            _ => {
+                return Err(Error::Columns("A histogram is of one column: pass it as `x` alone.".to_owned()));
+            }
         };
         let is_measured = |place: &usize| columns[*place].1 != Meaning::Name;
         let first = || {
@@ -100,7 +93,7 @@ impl Roles {
             numbers.next().or_else(|| (0..columns.len()).find(is_measured))
         };
         let x = asked.or_else(first).filter(is_measured).ok_or_else(|| {
-            Failure::new(format!(
+            Error::Columns(format!(
                 "A histogram needs a column of numbers or times; {}. Next: count names with \
                  SELECT name, count(*) ... GROUP BY name, and draw them as kind bar.",
                 described(columns)
@@ -111,7 +104,7 @@ impl Roles {
         Ok(())
     }
 
-    fn choose_axes(&mut self, kind: Kind, columns: &[(&str, Meaning)]) -> Result<(), Failure> {
+    fn choose_axes(&mut self, kind: Kind, columns: &[(&str, Meaning)]) -> Result<(), Error> {
         let free = |roles: &Self| {
             let taken = roles.places();
             (0..columns.len()).filter(move |place| !taken.contains(place)).collect::<Vec<_>>()
@@ -139,13 +132,13 @@ impl Roles {
             }
         }
         if let Some(place) = self.y.iter().find(|place| !columns[**place].1.is_number()) {
-            return Err(Failure::new(format!(
+            return Err(Error::Columns(format!(
                 "y has to be a number, and column \"{}\" is not. Next: aggregate or cast it in SQL.",
                 columns[*place].0
             )));
         }
         if self.y.is_empty() {
-            return Err(Failure::new(format!(
+            return Err(Error::Columns(format!(
                 "Nothing can be y: {}. Next: select a column of numbers, such as count(*).",
                 described(columns)
             )));
@@ -162,14 +155,12 @@ impl Roles {
     }
 }
 
-fn find(columns: &[(&str, Meaning)], wanted: &str) -> Result<usize, Failure> {
+fn find(columns: &[(&str, Meaning)], wanted: &str) -> Result<usize, Error> {
     let exact = columns.iter().position(|(name, _)| *name == wanted);
     let found = exact.or_else(|| columns.iter().position(|(name, _)| name.eq_ignore_ascii_case(wanted)));
-    found.ok_or_else(|| {
-        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let near = nearest(wanted, names.iter().copied());
-        let meant = near.first().map_or(String::new(), |near| format!(" Did you mean {near}?"));
-        Failure::new(format!("The result has no column \"{wanted}\".{meant} It has: {}.", names.join(", ")))
+    found.ok_or_else(|| Error::NoColumn {
+        wanted: wanted.to_owned(),
+        columns: columns.iter().map(|(name, _)| (*name).to_owned()).collect(),
     })
 }
 
@@ -188,19 +179,19 @@ fn described(columns: &[(&str, Meaning)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mcp::chart::clock::Clock;
+    use crate::clock::Clock;
 
     const NUMBER: Meaning = Meaning::Number { integral: false };
     const DATE: Meaning = Meaning::Time(Clock::Date);
     const NAME: Meaning = Meaning::Name;
 
     fn chosen(kind: Kind, columns: &[(&str, Meaning)]) -> (Option<usize>, Vec<usize>, Option<usize>) {
-        let roles = Roles::choose(kind, columns, &Asked::default()).unwrap();
+        let roles = Roles::choose(kind, columns, &Axes::default(), None).unwrap();
         (roles.x, roles.y, roles.series)
     }
 
-    fn failure(kind: Kind, columns: &[(&str, Meaning)], asked: &Asked<'_>) -> String {
-        Roles::choose(kind, columns, asked).unwrap_err().text().to_owned()
+    fn failure(kind: Kind, columns: &[(&str, Meaning)], asked: &Axes<'_>) -> String {
+        Roles::choose(kind, columns, asked, None).unwrap_err().to_string()
     }
 
     #[test]
@@ -230,20 +221,20 @@ mod tests {
     #[test]
     fn columns_are_found_in_any_case_and_missing_ones_are_named() {
         let columns = [("Region", NAME), ("Revenue", NUMBER)];
-        let found = Asked { x: Some("region"), ..Asked::default() };
-        let missing = Asked { x: Some("regoin"), ..Asked::default() };
+        let found = Axes { x: Some("region"), ..Axes::default() };
+        let missing = Axes { x: Some("regoin"), ..Axes::default() };
 
-        assert_eq!(Roles::choose(Kind::Bar, &columns, &found).unwrap().x, Some(0));
-        assert!(failure(Kind::Bar, &columns, &missing).contains("Did you mean Region?"));
+        assert_eq!(Roles::choose(Kind::Bar, &columns, &found, None).unwrap().x, Some(0));
+        assert!(failure(Kind::Bar, &columns, &missing).contains("It has: Region, Revenue."));
     }
 
     #[test]
     fn what_is_no_number_cannot_be_y() {
-        let y = Names::One("region".to_owned());
-        let asked = Asked { y: Some(&y), ..Asked::default() };
+        let y = ["region".to_owned()];
+        let asked = Axes { y: &y, ..Axes::default() };
 
         assert!(failure(Kind::Bar, &[("day", DATE), ("region", NAME)], &asked).contains("\"region\" is not"));
-        assert!(failure(Kind::Line, &[("region", NAME)], &Asked::default()).contains("region is text"));
-        assert!(failure(Kind::Histogram, &[("region", NAME)], &Asked::default()).contains("kind bar"));
+        assert!(failure(Kind::Line, &[("region", NAME)], &Axes::default()).contains("region is text"));
+        assert!(failure(Kind::Histogram, &[("region", NAME)], &Axes::default()).contains("kind bar"));
     }
 }

@@ -8,7 +8,7 @@ use skrifa::metrics::GlyphMetrics;
 use skrifa::{FontRef, MetadataProvider};
 
 /// As CSS names it, with what readers of an SVG may have instead; both are as wide or narrower.
-pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 /// What stands for the rest of a text.
 const ELLIPSIS: char = '…';
@@ -18,10 +18,10 @@ static BOLD: LazyLock<Face> = LazyLock::new(|| Face::new(dejavu::sans::bold()));
 
 /// How letters look.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Letters {
+pub(crate) struct Letters {
     /// Of an em, in points.
-    pub(super) size: f64,
-    pub(super) bold: bool,
+    pub(crate) size: f64,
+    pub(crate) bold: bool,
 }
 
 struct Face {
@@ -31,27 +31,27 @@ struct Face {
 }
 
 impl Letters {
-    pub(super) const fn regular(size: f64) -> Self {
+    pub(crate) const fn regular(size: f64) -> Self {
         Self { size, bold: false }
     }
 
-    pub(super) const fn bold(size: f64) -> Self {
+    pub(crate) const fn bold(size: f64) -> Self {
         Self { size, bold: true }
     }
 
     /// Of a line and the space below it.
-    pub(super) fn line_height(self) -> f64 {
+    pub(crate) fn line_height(self) -> f64 {
         self.size * 1.25
     }
 
     /// In points. Kerning, which makes it a little narrower, is left out.
-    pub(super) fn width(self, text: &str) -> f64 {
+    pub(crate) fn width(self, text: &str) -> f64 {
         let face = self.face();
         text.chars().map(|letter| face.width(letter)).sum::<f64>() * self.size
     }
 
     /// The text if it is no wider than `width`, or its beginning and an ellipsis.
-    pub(super) fn fit(self, text: &str, width: f64) -> String {
+    pub(crate) fn fit(self, text: &str, width: f64) -> String {
         if self.width(text) <= width {
             return text.to_owned();
         }
@@ -68,7 +68,7 @@ impl Letters {
     }
 
     /// The text in at most so many lines of at most such a width, broken between words; the last line is cut.
-    pub(super) fn wrap(self, text: &str, width: f64, lines: usize) -> Vec<String> {
+    pub(crate) fn wrap(self, text: &str, width: f64, lines: usize) -> Vec<String> {
         let mut wrapped: Vec<String> = Vec::new();
         let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
         while let Some(word) = words.next() {
@@ -111,12 +111,12 @@ impl Face {
 }
 
 /// Whether the font can show a letter.
-pub(super) fn has(letter: char) -> bool {
+pub(crate) fn has(letter: char) -> bool {
     REGULAR.letters.map(letter).is_some()
 }
 
 /// A text as it can stand in a picture: one line, without what is invisible or XML forbids.
-pub(super) fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     let is_lost = |letter: char| {
         // Marks of direction, and what is no character.
         matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')

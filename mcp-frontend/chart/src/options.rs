@@ -1,86 +1,130 @@
 //! How a chart is to look.
 
 use serde::Deserialize;
-use serde_json::{Number, Value};
 
-use super::clock::Clock;
-use super::color::Colors;
-use super::table::Meaning;
-use crate::mcp::failure::Failure;
+use crate::clock::Clock;
+use crate::color::Colors;
+use crate::error::Error;
+use crate::table::Meaning;
 
-/// What a chart is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// A kind of chart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+#[non_exhaustive]
+pub enum Kind {
+    /// A bar for each value of x, and for each series side by side or stacked.
     Bar,
+    /// A line through the points of each series, in the order of x.
     Line,
+    /// A dot for each row.
     Scatter,
+    /// A bar for each range of values of one column, as long as there are rows in it.
     Histogram,
 }
 
+impl Kind {
+    /// How many rows a chart of this kind keeps; [`Chart`](crate::Chart) says what becomes of more.
+    #[must_use]
+    pub fn most_rows(self) -> usize {
+        match self {
+            // More bars are not told apart.
+            Self::Bar => 10_000,
+            // One or two columns of eight bytes.
+            Self::Histogram => 1_000_000,
+            Self::Line => 100_000,
+            // Each is an element of the SVG.
+            Self::Scatter => 50_000,
+        }
+    }
+}
+
 /// A picture's file format.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Format {
+pub enum Format {
+    /// Pixels, with a palette: the smaller file, and the same everywhere.
     #[default]
     Png,
+    /// Shapes and text.
     Svg,
 }
 
 /// Which way bars grow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Orientation {
+pub enum Orientation {
+    /// Upwards.
     Vertical,
+    /// To the right, with room for long names beside them.
     Horizontal,
 }
 
 /// How values become lengths.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Scale {
+pub enum Scale {
+    /// In proportion.
     #[default]
     Linear,
+    /// By powers of ten. Values of 0 or less are left out.
     Log,
 }
 
 /// What is written at points and bars.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "`options.labels` is true for values, false, or the name of a column")]
-pub(crate) enum Labels {
+pub enum Labels {
+    /// Their values, or nothing.
     Values(bool),
+    /// What the column of this name says.
     Column(String),
 }
 
 /// An end of a range.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged, expecting = "`options.x_range` is of two numbers, or of two dates like \"2024-01-31\"")]
-pub(crate) enum Bound {
-    Number(Number),
+pub enum Bound {
+    /// Of an axis of numbers.
+    Number(f64),
+    /// Of an axis of times: a date, a time of day, or both, as Hyper or ISO 8601 write them.
     Time(String),
 }
 
-/// What a caller may wish besides the data.
-#[derive(Debug, Deserialize)]
+/// How a chart is to look. The default is what most charts need.
+///
+/// It can be deserialized from an object whose keys are the names of the fields; all are optional, others are refused.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Options {
-    pub(crate) title: Option<String>,
-    /// PNG, unless a path says otherwise.
-    pub(crate) format: Option<Format>,
-    /// Pixels.
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) bins: Option<u32>,
-    pub(crate) orientation: Option<Orientation>,
-    pub(crate) stacked: bool,
-    pub(crate) x_range: Option<[Bound; 2]>,
-    pub(crate) y_range: Option<[f64; 2]>,
-    pub(crate) y_scale: Scale,
-    pub(crate) x_as_category: bool,
-    pub(crate) labels: Option<Labels>,
-    /// Shown if there are several series, unless said otherwise.
-    pub(crate) legend: Option<bool>,
-    pub(crate) colors: Option<Colors>,
+#[non_exhaustive]
+pub struct Options {
+    /// What stands above the chart, in at most two lines.
+    pub title: Option<String>,
+    /// The file that is wanted, for whoever writes it: a [`Picture`](crate::Picture) makes either.
+    pub format: Option<Format>,
+    /// Width of the picture in pixels, 200 to 4000; 960 by default.
+    pub width: u32,
+    /// Height of the picture in pixels, 200 to 4000; 600 by default. The picture has at most 8 million pixels.
+    pub height: u32,
+    /// Into how many ranges a histogram divides the values, 1 to 500. By default as many as their spread suggests.
+    pub bins: Option<u32>,
+    /// Which way bars grow. By default to the right if the names below them would have to stand upright.
+    pub orientation: Option<Orientation>,
+    /// Whether the bars of several series stand on top of one another instead of side by side.
+    pub stacked: bool,
+    /// The part of x that is drawn, from the first to the second. By default all of it.
+    pub x_range: Option<[Bound; 2]>,
+    /// Where the axis of values begins and ends. By default at round numbers around the values.
+    pub y_range: Option<[f64; 2]>,
+    /// How values become lengths.
+    pub y_scale: Scale,
+    /// Whether numbers and times of x are treated like names: one after the other, in the order of the rows.
+    pub x_as_category: bool,
+    /// What is written at points and bars. By default the values of up to 16 bars.
+    pub labels: Option<Labels>,
+    /// Whether there is a legend. By default if there are several series.
+    pub legend: Option<bool>,
+    /// The colors of the series. By default ones that people with any kind of color vision can tell apart.
+    pub colors: Option<Colors>,
 }
 
 impl Default for Options {
@@ -111,9 +155,13 @@ const MOST_PIXELS: u32 = 8_000_000;
 const MOST_BINS: u32 = 500;
 
 impl Options {
-    /// Refuses what cannot be drawn, or says nothing for this kind of chart.
-    pub(crate) fn check(&self, kind: Kind) -> Result<(), Failure> {
-        let refuse = |why: String| Err(Failure::new(format!("{why} Nothing was run.")));
+    /// Refuses what cannot be drawn, or means nothing for this kind of chart. [`Chart::new`](crate::Chart::new) does this,
+    /// too; here it takes no result.
+    ///
+    /// # Errors
+    /// [`Error::Options`].
+    pub fn check(&self, kind: Kind) -> Result<(), Error> {
+        let refuse = |why: String| Err(Error::Options(why));
         if !SIDES.contains(&self.width) || !SIDES.contains(&self.height) {
             return refuse(format!(
                 "width and height are {} to {} pixels, not {} x {}.",
@@ -156,61 +204,31 @@ impl Options {
     }
 
     /// The x range in the axis's own numbers.
-    pub(super) fn x_range(&self, meaning: Meaning) -> Result<Option<(f64, f64)>, Failure> {
+    pub(crate) fn x_range(&self, meaning: Meaning) -> Result<Option<(f64, f64)>, Error> {
         let Some([from, to]) = &self.x_range else { return Ok(None) };
         let bound = |bound: &Bound| match (meaning, bound) {
-            (Meaning::Number { .. }, Bound::Number(number)) => number.as_f64(),
+            (Meaning::Number { .. }, Bound::Number(number)) => Some(*number),
             (Meaning::Time(clock), Bound::Time(text)) => clock.parse_loosely(text),
             _ => None,
         };
         match (bound(from), bound(to)) {
             (Some(from), Some(to)) if from < to => Ok(Some((from, to))),
-            (Some(_), Some(_)) => Err(Failure::new("x_range is [min, max] with min below max.")),
-            _ => Err(Failure::new(match meaning {
+            (Some(_), Some(_)) => Err(Error::Options("x_range is [min, max] with min below max.".to_owned())),
+            _ => Err(Error::Options(String::from(match meaning {
                 Meaning::Number { .. } => "x_range is of two numbers here, since x is one.",
                 Meaning::Time(Clock::Time) => "x_range is of two times of day here, like \"08:00:00\".",
                 Meaning::Time(_) => {
                     "x_range is of two dates here, like \"2024-01-31\" or \"2024-01-31 12:00:00\"."
                 }
                 Meaning::Name => "x has names, which have no range. Next: filter in SQL instead of x_range.",
-            })),
+            }))),
         }
     }
 }
 
-/// The options in JSON Schema, briefly.
-pub(crate) fn schema() -> Value {
-    serde_json::json!({
-        "type": "object",
-        "properties": {
-            "title": {"type": "string"},
-            "format": {"type": "string", "enum": ["png", "svg"], "default": "png"},
-            "width": {"type": "integer", "minimum": 0, "default": 960},
-            "height": {"type": "integer", "minimum": 0, "default": 600},
-            "bins": {"type": "integer", "minimum": 0},
-            "orientation": {"type": "string", "enum": ["vertical", "horizontal"]},
-            "stacked": {"type": "boolean"},
-            "x_range": {"type": "array", "items": {"anyOf": [{"type": "number"}, {"type": "string"}]}, "minItems": 2, "maxItems": 2, "description": "[min, max], numbers or dates"},
-            "y_range": {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2},
-            "y_scale": {"type": "string", "enum": ["linear", "log"]},
-            "x_as_category": {"type": "boolean"},
-            "labels": {"anyOf": [{"type": "boolean"}, {"type": "string"}], "description": "true (values), or a column"},
-            "legend": {"type": "boolean"},
-            "colors": {
-                "anyOf": [
-                    {"type": "array", "items": {"type": "string"}},
-                    {"type": "object", "additionalProperties": {"type": "string"}}
-                ],
-                "description": "[\"#0072b2\"], or by series"
-            }
-        },
-        "additionalProperties": false
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -222,7 +240,7 @@ mod tests {
     fn what_says_nothing_for_a_kind_is_refused_by_name() {
         let error = options(json!({"bins": 10})).check(Kind::Line).unwrap_err();
 
-        assert!(error.text().contains("`bins` is for kind histogram"), "{}", error.text());
+        assert!(error.to_string().contains("`bins` is for kind histogram"), "{}", error.to_string());
         assert!(options(json!({"bins": 10})).check(Kind::Histogram).is_ok());
     }
 

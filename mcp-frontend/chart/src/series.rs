@@ -2,40 +2,40 @@
 
 use std::collections::HashMap;
 
-use super::color::MOST_SERIES;
-use super::number::plain;
-use super::options::Options;
-use super::roles::Roles;
-use super::table::{Meaning, Table};
-use crate::mcp::failure::Failure;
+use crate::color::MOST_SERIES;
+use crate::error::Error;
+use crate::number::plain;
+use crate::options::Options;
+use crate::roles::Roles;
+use crate::table::{Meaning, Table};
 
 /// Points of one color.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Series {
-    pub(super) name: String,
-    pub(super) points: Vec<Point>,
+pub(crate) struct Series {
+    pub(crate) name: String,
+    pub(crate) points: Vec<Point>,
 }
 
 /// One value. A `y` that is NaN is a gap.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Point {
-    pub(super) x: f64,
-    pub(super) y: f64,
+pub(crate) struct Point {
+    pub(crate) x: f64,
+    pub(crate) y: f64,
     /// Its row in the table.
-    pub(super) row: usize,
+    pub(crate) row: usize,
 }
 
 /// All series, and what has to be said of them.
 #[derive(Debug, Default)]
-pub(super) struct Split {
-    pub(super) series: Vec<Series>,
+pub(crate) struct Split {
+    pub(crate) series: Vec<Series>,
     /// What is not drawn, and why.
-    pub(super) left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
 }
 
 impl Split {
     /// Takes a table apart; with a log scale, what it has no place for is a gap.
-    pub(super) fn of(table: &Table, roles: &Roles, options: &Options, log: bool) -> Result<Self, Failure> {
+    pub(crate) fn of(table: &Table, roles: &Roles, options: &Options, log: bool) -> Result<Self, Error> {
         let mut split = Self::default();
         let x_column = roles.x.map(|x| &table.columns[x]);
         let x_meaning = x_column.map_or(Meaning::Number { integral: true }, |column| column.meaning);
@@ -87,12 +87,12 @@ impl Split {
     }
 
     /// Smallest and largest y of all; `None` if there is none.
-    pub(super) fn y_range(&self) -> Option<(f64, f64)> {
+    pub(crate) fn y_range(&self) -> Option<(f64, f64)> {
         range(self.series.iter().flat_map(|series| series.points.iter().map(|point| point.y)))
     }
 
     /// The same of x.
-    pub(super) fn x_range(&self) -> Option<(f64, f64)> {
+    pub(crate) fn x_range(&self) -> Option<(f64, f64)> {
         range(self.series.iter().flat_map(|series| series.points.iter().map(|point| point.x)))
     }
 
@@ -125,12 +125,12 @@ impl Split {
 }
 
 /// `1 row`, `2 rows`.
-pub(super) fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 /// Smallest and largest of what is a number.
-pub(super) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let found = values
         .filter(|value| !value.is_nan())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)));
@@ -149,7 +149,7 @@ fn name(table: &Table, roles: &Roles, y: usize, key: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mcp::chart::table::table;
+    use crate::table::table;
 
     const NUMBER: Meaning = Meaning::Number { integral: false };
     const NAME: Meaning = Meaning::Name;

@@ -10,8 +10,8 @@ use resvg::tiny_skia::{Color, Pixmap, Transform};
 use resvg::usvg::fontdb::{Database, Source};
 use resvg::usvg::{Options, Tree};
 
-use super::canvas::failed;
-use crate::mcp::failure::Failure;
+use crate::canvas::failed;
+use crate::error::Error;
 
 /// The fonts there are: those that come with this program, and none of the machine's.
 static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
@@ -23,7 +23,7 @@ static FONTS: LazyLock<Arc<Database>> = LazyLock::new(|| {
 });
 
 /// Draws an SVG in its own size.
-pub(super) fn png(svg: &str) -> Result<Vec<u8>, Failure> {
+pub(crate) fn png(svg: &str) -> Result<Vec<u8>, Error> {
     let options =
         Options { fontdb: FONTS.clone(), font_family: "DejaVu Sans".to_owned(), ..Options::default() };
     let tree = Tree::from_str(svg, &options).map_err(failed)?;
@@ -139,7 +139,7 @@ mod tests {
     fn letters_are_drawn_without_any_font_of_the_machine() {
         let svg = svg(&format!(
             "<text x=\"2\" y=\"15\" font-family=\"{}\" font-size=\"14\">Ağ</text>",
-            super::super::font::FAMILY
+            crate::font::FAMILY
         ));
 
         let (_, _, pixels) = decoded(&png(&svg).unwrap());

@@ -11,8 +11,8 @@ use plotters::style::{
     Color, FontDesc, FontFamily, FontStyle, FontTransform, RGBColor, ShapeStyle, TextStyle,
 };
 
-use super::font::{self, Letters};
-use crate::mcp::failure::Failure;
+use crate::error::Error;
+use crate::font::{self, Letters};
 
 /// Into so many parts a pixel is divided: plotters places everything on whole numbers, which makes flat curves jagged.
 const PARTS: u32 = 10;
@@ -29,32 +29,32 @@ const HANGING: f64 = 0.76;
 const FONT_SIZE: f64 = 1.24;
 
 /// A place, in points from the upper left corner.
-pub(super) type Place = (f64, f64);
+pub(crate) type Place = (f64, f64);
 
 /// Which part of a text is at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Anchor {
+pub(crate) enum Anchor {
     Start,
     Middle,
     End,
 }
 
 /// An SVG that is being drawn.
-pub(super) struct Canvas<'a> {
-    pub(super) area: DrawingArea<SVGBackend<'a>, Shift>,
+pub(crate) struct Canvas<'a> {
+    pub(crate) area: DrawingArea<SVGBackend<'a>, Shift>,
     /// In points.
-    pub(super) width: f64,
-    pub(super) height: f64,
+    pub(crate) width: f64,
+    pub(crate) height: f64,
     /// plotters' pixels in a point.
     unit: f64,
 }
 
 /// The SVG that `draw` draws, of a width and height in pixels.
-pub(super) fn svg(
+pub(crate) fn svg(
     width: u32,
     height: u32,
-    draw: impl FnOnce(&Canvas<'_>) -> Result<(), Failure>,
-) -> Result<String, Failure> {
+    draw: impl FnOnce(&Canvas<'_>) -> Result<(), Error>,
+) -> Result<String, Error> {
     let mut svg = String::new();
     let parts = (width * PARTS, height * PARTS);
     {
@@ -76,67 +76,67 @@ pub(super) fn svg(
 }
 
 /// How many points a picture is wide and high.
-pub(super) fn points(width: u32, height: u32) -> (f64, f64) {
+pub(crate) fn points(width: u32, height: u32) -> (f64, f64) {
     let (width, height) = (f64::from(width), f64::from(height));
     let point = (width / USUAL.0).min(height / USUAL.1).clamp(*POINTS.start(), *POINTS.end());
     (width / point, height / point)
 }
 
 /// Why plotters could not draw.
-pub(super) fn failed(error: impl Display) -> Failure {
-    Failure::new(format!("The chart could not be drawn: {error}. This is a defect of hyperwire."))
+pub(crate) fn failed(error: impl Display) -> Error {
+    Error::Internal(error.to_string())
 }
 
 impl Canvas<'_> {
     /// Points in plotters' pixels.
-    pub(super) fn pixels(&self, points: f64) -> i32 {
+    pub(crate) fn pixels(&self, points: f64) -> i32 {
         (points * self.unit).round() as i32
     }
 
     /// A line's width, or a circle's radius.
-    pub(super) fn size(&self, points: f64) -> u32 {
+    pub(crate) fn size(&self, points: f64) -> u32 {
         (points * self.unit).round().max(1.0) as u32
     }
 
-    pub(super) fn stroke(&self, color: RGBColor, width: f64) -> ShapeStyle {
+    pub(crate) fn stroke(&self, color: RGBColor, width: f64) -> ShapeStyle {
         ShapeStyle { color: color.to_rgba(), filled: false, stroke_width: self.size(width) }
     }
 
-    pub(super) fn line(&self, from: Place, to: Place, color: RGBColor, width: f64) -> Result<(), Failure> {
+    pub(crate) fn line(&self, from: Place, to: Place, color: RGBColor, width: f64) -> Result<(), Error> {
         let path = vec![self.place(from), self.place(to)];
         self.area.draw(&PathElement::new(path, self.stroke(color, width))).map_err(failed)
     }
 
-    pub(super) fn rectangle(&self, from: Place, to: Place, color: RGBColor) -> Result<(), Failure> {
+    pub(crate) fn rectangle(&self, from: Place, to: Place, color: RGBColor) -> Result<(), Error> {
         self.area.draw(&Rectangle::new([self.place(from), self.place(to)], color.filled())).map_err(failed)
     }
 
-    pub(super) fn dot(&self, at: Place, radius: f64, color: RGBColor) -> Result<(), Failure> {
+    pub(crate) fn dot(&self, at: Place, radius: f64, color: RGBColor) -> Result<(), Error> {
         self.area.draw(&Circle::new(self.place(at), self.size(radius), color.filled())).map_err(failed)
     }
 
     /// A line of text, whose middle is as high as `at`.
-    pub(super) fn text(
+    pub(crate) fn text(
         &self,
         at: Place,
         text: &str,
         letters: Letters,
         color: RGBColor,
         anchor: Anchor,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let hanging = (at.0, at.1 + (BASELINE - HANGING) * letters.size);
         self.write(hanging, text, letters, color, anchor, FontTransform::None)
     }
 
     /// A line of text that is read from below.
-    pub(super) fn upright(
+    pub(crate) fn upright(
         &self,
         at: Place,
         text: &str,
         letters: Letters,
         color: RGBColor,
         anchor: Anchor,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let hanging = (at.0 + (BASELINE - HANGING) * letters.size, at.1);
         self.write(hanging, text, letters, color, anchor, FontTransform::Rotate270)
     }
@@ -149,7 +149,7 @@ impl Canvas<'_> {
         color: RGBColor,
         anchor: Anchor,
         transform: FontTransform,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let horizontal = match anchor {
             Anchor::Start => HPos::Left,
             Anchor::Middle => HPos::Center,

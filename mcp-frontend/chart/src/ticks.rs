@@ -2,7 +2,7 @@
 
 /// Round numbers between `min` and `max`, about `wanted` of them, and how far apart they are; only whole ones if
 /// `integral`.
-pub(super) fn linear(min: f64, max: f64, wanted: usize, integral: bool) -> (f64, Vec<f64>) {
+pub(crate) fn linear(min: f64, max: f64, wanted: usize, integral: bool) -> (f64, Vec<f64>) {
     let step = step((max - min) / wanted.max(1) as f64, integral);
     (step, multiples(min, max, step))
 }
@@ -19,7 +19,7 @@ fn step(least: f64, integral: bool) -> f64 {
 }
 
 /// The multiples of `step` from `min` to `max`.
-pub(super) fn multiples(min: f64, max: f64, step: f64) -> Vec<f64> {
+pub(crate) fn multiples(min: f64, max: f64, step: f64) -> Vec<f64> {
     let hair = 1e-9;
     let (first, last) = ((min / step - hair).ceil(), (max / step + hair).floor());
     // Beyond it, doubles lie further apart than the step.
@@ -30,7 +30,7 @@ pub(super) fn multiples(min: f64, max: f64, step: f64) -> Vec<f64> {
 }
 
 /// A round step, and the range widened to multiples of it.
-pub(super) fn widened(min: f64, max: f64, wanted: usize, integral: bool) -> (f64, f64, f64) {
+pub(crate) fn widened(min: f64, max: f64, wanted: usize, integral: bool) -> (f64, f64, f64) {
     let step = step((max - min) / wanted.max(1) as f64, integral);
     let hair = 1e-9;
     let (low, high) = ((min / step + hair).floor() * step, (max / step - hair).ceil() * step);
@@ -38,7 +38,7 @@ pub(super) fn widened(min: f64, max: f64, wanted: usize, integral: bool) -> (f64
 }
 
 /// Powers of ten between two positive numbers, with 2 and 5 times them where there is room for them.
-pub(super) fn logarithmic(min: f64, max: f64, wanted: usize) -> Vec<f64> {
+pub(crate) fn logarithmic(min: f64, max: f64, wanted: usize) -> Vec<f64> {
     let (first, last) = (min.log10().floor() as i32, max.log10().ceil() as i32);
     let decades = (last - first).max(1) as usize;
     let factors: &[f64] = if decades * 3 <= wanted { &[1.0, 2.0, 5.0] } else { &[1.0] };

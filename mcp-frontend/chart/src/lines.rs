@@ -2,12 +2,12 @@
 
 use plotters::style::RGBColor;
 
-use super::axis::Domain;
-use super::canvas::Place;
-use super::figure::{Chart, Figure, Sample};
-use super::scene::{Marks, Scene, Subject};
-use super::series::counted;
-use crate::mcp::failure::Failure;
+use crate::axis::Domain;
+use crate::canvas::Place;
+use crate::error::Error;
+use crate::figure::{Figure, Plot, Sample};
+use crate::scene::{Marks, Scene, Subject};
+use crate::series::counted;
 
 const WIDTH: f64 = 2.0;
 const DOT: f64 = 3.0;
@@ -17,7 +17,7 @@ const DOT_ROOM: f64 = 14.0;
 const MOST_PER_POINT: usize = 4;
 
 /// All lines of a chart.
-pub(super) struct Lines(Vec<Line>);
+pub(crate) struct Lines(Vec<Line>);
 
 struct Line {
     color: RGBColor,
@@ -26,7 +26,7 @@ struct Line {
     labels: Vec<(Place, String)>,
 }
 
-pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
+pub(crate) fn scene(subject: &Subject<'_>) -> Result<Scene, Error> {
     let positions = subject.positions();
     let of = positions.of();
     let mut lines = Vec::new();
@@ -50,37 +50,37 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
 }
 
 impl Lines {
-    pub(super) fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), Failure> {
+    pub(crate) fn draw(&self, plot: &mut Plot<'_, '_>) -> Result<(), Error> {
         for line in &self.0 {
-            line.draw(chart)?;
+            line.draw(plot)?;
         }
         let labels = self.0.iter().flat_map(|line| &line.labels);
-        let visible = labels.filter(|(at, _)| chart.across().contains(at.0) && chart.up().contains(at.1));
-        let placed: Vec<_> = visible.map(|(at, label)| (chart.place(*at), label)).collect();
-        placed.iter().for_each(|(at, _)| chart.reserve(*at, DOT));
-        placed.iter().try_for_each(|(at, label)| chart.label_dot(*at, DOT, label))
+        let visible = labels.filter(|(at, _)| plot.across().contains(at.0) && plot.up().contains(at.1));
+        let placed: Vec<_> = visible.map(|(at, label)| (plot.place(*at), label)).collect();
+        placed.iter().for_each(|(at, _)| plot.reserve(*at, DOT));
+        placed.iter().try_for_each(|(at, label)| plot.label_dot(*at, DOT, label))
     }
 }
 
 impl Line {
-    fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), Failure> {
-        let (width, _) = chart.size();
+    fn draw(&self, plot: &mut Plot<'_, '_>) -> Result<(), Error> {
+        let (width, _) = plot.size();
         let dotted = self.points.len() as f64 * DOT_ROOM <= width;
-        let (low, high) = (chart.up().min(), chart.up().max());
+        let (low, high) = (plot.up().min(), plot.up().max());
         let within = |at: &Place| at.1 >= low && at.1 <= high;
         for run in self.points.split(|at| at.1.is_nan()) {
             if dotted || run.len() == 1 {
-                chart.dots(run.iter().copied().filter(within), DOT, self.color, 1.0)?;
+                plot.dots(run.iter().copied().filter(within), DOT, self.color, 1.0)?;
             }
             if run.len() < 2 {
                 continue;
             }
             let most = width as usize * MOST_PER_POINT;
-            let column = |at: &Place| (chart.across().share(at.0) * width).floor() as i64;
+            let column = |at: &Place| (plot.across().share(at.0) * width).floor() as i64;
             let seen = if run.len() > most { seen(run, column) } else { run.to_vec() };
             // A log axis is cut at its ends, too: between two points a line is straight in the picture, not in numbers.
             for part in clipped(&seen, low, high) {
-                chart.line(part, self.color, WIDTH)?;
+                plot.line(part, self.color, WIDTH)?;
             }
         }
         Ok(())

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 
 use plotters::style::RGBColor;
 
-use super::axis::{Domain, LABELS};
-use super::canvas::Anchor;
-use super::color::{self, TEXT};
-use super::figure::{Chart, Figure, Sample};
-use super::number;
-use super::options::{Labels, Orientation};
-use super::scene::{Marks, Positions, Scene, Subject};
-use super::series::counted;
-use crate::mcp::failure::Failure;
+use crate::axis::{Domain, LABELS};
+use crate::canvas::Anchor;
+use crate::color::{self, TEXT};
+use crate::error::Error;
+use crate::figure::{Figure, Plot, Sample};
+use crate::number;
+use crate::options::{Labels, Orientation};
+use crate::scene::{Marks, Positions, Scene, Subject};
+use crate::series::counted;
 
 /// Names beyond this are not drawn: their bars would be lines.
 const MOST_NAMES: usize = 200;
@@ -27,27 +27,27 @@ const MOST_LABELED: usize = 16;
 const NAME_HEIGHT: f64 = 15.0;
 
 /// All bars of a chart.
-pub(super) struct Bars {
-    pub(super) bars: Vec<Bar>,
+pub(crate) struct Bars {
+    pub(crate) bars: Vec<Bar>,
     /// They grow to the right.
-    pub(super) horizontal: bool,
+    pub(crate) horizontal: bool,
     /// Labels stand in them, since others may be behind their end.
-    pub(super) stacked: bool,
+    pub(crate) stacked: bool,
 }
 
 /// A bar, by its values.
-pub(super) struct Bar {
+pub(crate) struct Bar {
     /// Its middle, and half its width.
-    pub(super) at: f64,
-    pub(super) half: f64,
-    pub(super) from: f64,
-    pub(super) to: f64,
-    pub(super) color: RGBColor,
-    pub(super) opacity: f64,
-    pub(super) label: Option<String>,
+    pub(crate) at: f64,
+    pub(crate) half: f64,
+    pub(crate) from: f64,
+    pub(crate) to: f64,
+    pub(crate) color: RGBColor,
+    pub(crate) opacity: f64,
+    pub(crate) label: Option<String>,
 }
 
-pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
+pub(crate) fn scene(subject: &Subject<'_>) -> Result<Scene, Error> {
     refuse_repeated(subject)?;
     let mut said = Vec::new();
     let mut footnotes = Vec::new();
@@ -64,7 +64,7 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
             footnotes.push(format!("The first {MOST_NAMES} of {count}"));
         }
     } else if count > MOST_BARS {
-        return Err(Failure::new(format!(
+        return Err(Error::TooManyRows(format!(
             "{count} bars are more than can be told apart. Next: aggregate in SQL (date_trunc, GROUP BY), or use kind line."
         )));
     }
@@ -105,26 +105,26 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
 }
 
 impl Bars {
-    pub(super) fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), Failure> {
+    pub(crate) fn draw(&self, plot: &mut Plot<'_, '_>) -> Result<(), Error> {
         for bar in &self.bars {
-            let values = if self.horizontal { chart.across() } else { chart.up() };
+            let values = if self.horizontal { plot.across() } else { plot.up() };
             let (from, to) = (values.clamp(bar.from), values.clamp(bar.to));
             let (low, high) = (bar.at - bar.half, bar.at + bar.half);
             let corners = if self.horizontal { [(from, low), (to, high)] } else { [(low, from), (high, to)] };
-            chart.rectangle(corners[0], corners[1], bar.color, bar.opacity)?;
+            plot.rectangle(corners[0], corners[1], bar.color, bar.opacity)?;
         }
-        self.bars.iter().try_for_each(|bar| self.label(chart, bar))
+        self.bars.iter().try_for_each(|bar| self.label(plot, bar))
     }
 
-    fn label(&self, chart: &mut Chart<'_, '_>, bar: &Bar) -> Result<(), Failure> {
+    fn label(&self, plot: &mut Plot<'_, '_>, bar: &Bar) -> Result<(), Error> {
         let Some(label) = &bar.label else { return Ok(()) };
-        let values = if self.horizontal { chart.across() } else { chart.up() };
+        let values = if self.horizontal { plot.across() } else { plot.up() };
         if !values.contains(bar.to) {
             return Ok(());
         }
         let from = values.clamp(bar.from);
         let place =
-            |value| if self.horizontal { chart.place((value, bar.at)) } else { chart.place((bar.at, value)) };
+            |value| if self.horizontal { plot.place((value, bar.at)) } else { plot.place((bar.at, value)) };
         let (start, end) = (place(from), place(bar.to));
         if self.stacked {
             let length = (start.0 - end.0).abs().max((start.1 - end.1).abs());
@@ -133,7 +133,7 @@ impl Bars {
                 return Ok(());
             }
             let middle = ((start.0 + end.0) / 2.0, (start.1 + end.1) / 2.0);
-            return chart.label(middle, label, color::on(bar.color), Anchor::Middle).map(drop);
+            return plot.label(middle, label, color::on(bar.color), Anchor::Middle).map(drop);
         }
         let grows = bar.to >= bar.from;
         let (at, anchor) = match (self.horizontal, grows) {
@@ -142,7 +142,7 @@ impl Bars {
             (false, true) => ((end.0, end.1 - 9.0), Anchor::Middle),
             (false, false) => ((end.0, end.1 + 9.0), Anchor::Middle),
         };
-        chart.label(at, label, TEXT, anchor).map(drop)
+        plot.label(at, label, TEXT, anchor).map(drop)
     }
 }
 
@@ -239,7 +239,7 @@ fn distinct(subject: &Subject<'_>) -> usize {
 }
 
 /// Two bars in one place would hide each other.
-fn refuse_repeated(subject: &Subject<'_>) -> Result<(), Failure> {
+fn refuse_repeated(subject: &Subject<'_>) -> Result<(), Error> {
     for series in subject.series() {
         let mut seen = HashSet::new();
         let Some(twice) = series.points.iter().find(|point| !seen.insert(point.x.to_bits())) else {
@@ -251,7 +251,7 @@ fn refuse_repeated(subject: &Subject<'_>) -> Result<(), Failure> {
         };
         let named_labels = matches!(subject.options.labels, Some(Labels::Column(_)));
         let y = subject.roles.y.first().map_or("y", |y| subject.table.columns[*y].name.as_str());
-        return Err(Failure::new(format!(
+        return Err(Error::HiddenBars(format!(
             "{name} = {x} has several rows{}: their bars would hide each other. Next: aggregate in SQL, such as SELECT {name}, \
              sum({y}) ... GROUP BY {name}; or pass the column that tells them apart as `series`{}.",
             if subject.roles.series.is_some() {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use plotters::style::RGBColor;
 use serde::Deserialize;
 
-pub(super) const TEXT: RGBColor = RGBColor(0x22, 0x22, 0x22);
-pub(super) const QUIET_TEXT: RGBColor = RGBColor(0x55, 0x55, 0x55);
-pub(super) const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
+pub(crate) const TEXT: RGBColor = RGBColor(0x22, 0x22, 0x22);
+pub(crate) const QUIET_TEXT: RGBColor = RGBColor(0x55, 0x55, 0x55);
+pub(crate) const GRID: RGBColor = RGBColor(0xe4, 0xe4, 0xe4);
 /// Of axes, and of the line at zero.
-pub(super) const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
-pub(super) const BACKGROUND: RGBColor = RGBColor(0xff, 0xff, 0xff);
+pub(crate) const AXIS: RGBColor = RGBColor(0x88, 0x88, 0x88);
+pub(crate) const BACKGROUND: RGBColor = RGBColor(0xff, 0xff, 0xff);
 
 /// Told apart by people who see all colors, and by those who do not: the set of Okabe and Ito (2008) without its yellow,
 /// which is hard to see on white, then darker ones of Paul Tol's.
@@ -30,27 +30,29 @@ const SERIES: [RGBColor; 12] = [
 ];
 
 /// More series than this are not told apart.
-pub(super) const MOST_SERIES: usize = SERIES.len();
+pub(crate) const MOST_SERIES: usize = SERIES.len();
 
 /// Colors of a caller's choice.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(
     untagged,
     expecting = "`options.colors` is a list like [\"#0072b2\"], or an object of them by series"
 )]
-pub(crate) enum Colors {
+pub enum Colors {
+    /// One for each series in turn, again from the first if there are more series.
     InOrder(Vec<Hex>),
+    /// By the names of series; the others have their usual colors.
     BySeries(BTreeMap<String, Hex>),
 }
 
-/// `#rrggbb` or `#rgb`.
+/// A color, made of a text like `#0072b2` or `#07b` with [`TryFrom`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Hex(RGBColor);
+pub struct Hex(RGBColor);
 
 impl Colors {
     /// The one of a series, which is the `index`th.
-    pub(super) fn of(colors: Option<&Self>, name: &str, index: usize) -> RGBColor {
+    pub(crate) fn of(colors: Option<&Self>, name: &str, index: usize) -> RGBColor {
         let wished = match colors {
             Some(Self::InOrder(list)) if !list.is_empty() => Some(list[index % list.len()]),
             Some(Self::BySeries(by_name)) => by_name.get(name).copied(),
@@ -61,7 +63,7 @@ impl Colors {
 }
 
 /// Black or white, whichever is read more easily on a color.
-pub(super) fn on(color: RGBColor) -> RGBColor {
+pub(crate) fn on(color: RGBColor) -> RGBColor {
     // Rec. 709.
     let light = 0.2126 * f64::from(color.0) + 0.7152 * f64::from(color.1) + 0.0722 * f64::from(color.2);
     if light > 140.0 { TEXT } else { BACKGROUND }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
-use hyperwire_tokio::hyperwire_core::row::{Column as Described, Columns, Row};
+use hyperwire_core::row::{AnyValue, Column as Described, Columns, Row, Type, Value};
+use hyperwire_core::wire::Format;
 
-use super::clock::Clock;
-use super::font;
-use crate::sql::format::shape::Shape;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::font;
 
 /// Names are cut there; nobody reads that much beside a bar.
 const LONGEST_NAME: usize = 120;
@@ -29,11 +30,11 @@ pub(crate) enum Meaning {
 /// every second of those, and so on.
 #[derive(Debug)]
 pub(crate) struct Table {
-    pub(super) columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// How many the result has.
-    pub(super) rows: usize,
+    pub(crate) rows: usize,
     /// One of so many rows is here.
-    pub(super) stride: usize,
+    pub(crate) stride: usize,
     /// Where in the result the columns are.
     places: Vec<usize>,
     most: usize,
@@ -41,16 +42,16 @@ pub(crate) struct Table {
 
 /// A column's values; NaN where there is none.
 #[derive(Debug)]
-pub(super) struct Column {
-    pub(super) name: String,
-    pub(super) meaning: Meaning,
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) meaning: Meaning,
     /// Numbers, microseconds, or positions in `names`.
-    pub(super) values: Vec<f64>,
+    pub(crate) values: Vec<f64>,
     /// In the order of their first rows.
-    pub(super) names: Vec<String>,
-    pub(super) nulls: usize,
+    pub(crate) names: Vec<String>,
+    pub(crate) nulls: usize,
     /// NaN, infinities and what is as good as those, and times beyond Hyper's calendar.
-    pub(super) not_finite: usize,
+    pub(crate) not_finite: usize,
     /// Positions by hash of the whole name, before it was cut; `None` is NULL's.
     positions: HashMap<Option<u64>, usize>,
     hasher: RandomState,
@@ -60,19 +61,18 @@ pub(super) struct Column {
 
 impl Meaning {
     pub(crate) fn of(column: &Described) -> Self {
-        match column.type_oid() {
-            1082 => Self::Time(Clock::Date),
-            1083 => Self::Time(Clock::Time),
-            1114 => Self::Time(Clock::Timestamp),
-            1184 => Self::Time(Clock::TimestampTz),
-            // bigint, smallint, integer, oid
-            20 | 21 | 23 | 26 => Self::Number { integral: true },
-            oid if Shape::of(oid) == Shape::Number => Self::Number { integral: false },
+        match column.ty() {
+            Type::Date => Self::Time(Clock::Date),
+            Type::Time => Self::Time(Clock::Time),
+            Type::Timestamp => Self::Time(Clock::Timestamp),
+            Type::TimestampTz => Self::Time(Clock::TimestampTz),
+            Type::BigInt | Type::SmallInt | Type::Integer | Type::Oid => Self::Number { integral: true },
+            Type::Real | Type::Double | Type::Numeric => Self::Number { integral: false },
             _ => Self::Name,
         }
     }
 
-    pub(super) fn is_number(self) -> bool {
+    pub(crate) fn is_number(self) -> bool {
         matches!(self, Self::Number { .. })
     }
 }
@@ -83,22 +83,44 @@ impl Table {
         let described = |place: &usize| {
             let column = &columns[*place];
             let mut drawn = Column::new(column.name(), Meaning::of(column));
-            drawn.is_boolean = Shape::of(column.type_oid()) == Shape::Boolean;
+            drawn.is_boolean = column.ty() == Type::Bool;
             drawn
         };
         Self { columns: places.iter().map(described).collect(), rows: 0, stride: 1, places, most }
     }
 
     /// Takes a row, or leaves it out.
-    pub(crate) fn push(&mut self, row: &Row<'_>) {
-        self.rows += 1;
-        if !(self.rows - 1).is_multiple_of(self.stride) {
-            return;
+    pub(crate) fn push(&mut self, row: &Row<'_>) -> Result<(), Error> {
+        if !self.takes_next() {
+            return Ok(());
         }
         for (column, place) in self.columns.iter_mut().zip(&self.places) {
-            let bytes = row.value(*place).and_then(|value| value.bytes());
-            column.push(bytes.map(String::from_utf8_lossy).as_deref());
+            let value = row.value(*place).ok_or_else(|| short(row.len()))?;
+            column.push_value(&value)?;
         }
+        self.bound();
+        Ok(())
+    }
+
+    /// The same, of a row whose values are Hyper's text.
+    pub(crate) fn push_text(&mut self, values: &[Option<&str>]) -> Result<(), Error> {
+        if !self.takes_next() {
+            return Ok(());
+        }
+        for (column, place) in self.columns.iter_mut().zip(&self.places) {
+            column.push(*values.get(*place).ok_or_else(|| short(values.len()))?);
+        }
+        self.bound();
+        Ok(())
+    }
+
+    /// Counts a row; whether it is one of those that are kept.
+    fn takes_next(&mut self) -> bool {
+        self.rows += 1;
+        (self.rows - 1).is_multiple_of(self.stride)
+    }
+
+    fn bound(&mut self) {
         if self.kept() > self.most {
             self.halve();
         }
@@ -109,7 +131,7 @@ impl Table {
         self.rows
     }
 
-    pub(super) fn kept(&self) -> usize {
+    pub(crate) fn kept(&self) -> usize {
         self.columns.first().map_or(0, |column| column.values.len())
     }
 
@@ -138,6 +160,20 @@ impl Column {
             hasher: RandomState::new(),
             is_boolean: false,
         }
+    }
+
+    fn push_value(&mut self, value: &Value<'_>) -> Result<(), Error> {
+        let Some(bytes) = value.bytes() else {
+            self.push(None);
+            return Ok(());
+        };
+        if value.column().format() == Format::Text {
+            self.push(Some(&String::from_utf8_lossy(bytes)));
+            return Ok(());
+        }
+        let any: AnyValue = value.get().map_err(|error| Error::Row(error.to_string()))?;
+        self.push(Some(&any.to_string()));
+        Ok(())
     }
 
     fn push(&mut self, text: Option<&str>) {
@@ -177,19 +213,23 @@ impl Column {
     }
 
     /// A value as a text.
-    pub(super) fn show(&self, value: f64) -> String {
+    pub(crate) fn show(&self, value: f64) -> String {
         match self.meaning {
             _ if value.is_nan() => "(null)".to_owned(),
             Meaning::Name => self.names.get(value as usize).cloned().unwrap_or_default(),
             Meaning::Time(clock) => clock.show(value),
-            Meaning::Number { .. } => super::number::plain(value),
+            Meaning::Number { .. } => crate::number::plain(value),
         }
     }
 }
 
+fn short(values: usize) -> Error {
+    Error::Row(format!("A row has only {values} values, fewer than the result has columns."))
+}
+
 /// A table of this test's making: columns of texts.
 #[cfg(test)]
-pub(super) fn table(columns: &[(&str, Meaning, &[Option<&str>])]) -> Table {
+pub(crate) fn table(columns: &[(&str, Meaning, &[Option<&str>])]) -> Table {
     let made = columns.iter().map(|(name, meaning, values)| {
         let mut column = Column::new(name, *meaning);
         values.iter().for_each(|value| column.push(*value));
@@ -202,6 +242,8 @@ pub(super) fn table(columns: &[(&str, Meaning, &[Option<&str>])]) -> Table {
 
 #[cfg(test)]
 mod tests {
+    use hyperwire_core::row::{Date, Encoding};
+
     use super::*;
 
     const NUMBER: Meaning = Meaning::Number { integral: false };
@@ -255,5 +297,43 @@ mod tests {
 
         assert_eq!(table.columns[0].values, [0.0, 2.0, 4.0]);
         assert_eq!(table.stride, 2);
+    }
+
+    #[test]
+    fn binary_values_are_the_same_as_text() {
+        let column = |ty, format| Described::new("a", Encoding::new(ty, format));
+        let columns = |format| -> Columns {
+            [Type::Integer, Type::Double, Type::Date, Type::Bool]
+                .map(|ty| column(ty, format))
+                .into_iter()
+                .collect()
+        };
+        let mut texts = Table::new(&columns(Format::Text), vec![0, 1, 2, 3], 10);
+        let binary = columns(Format::HyperBinary);
+        let mut binaries = Table::new(&binary, vec![0, 1, 2, 3], 10);
+        let day = Date::from_ymd(2024, 2, 29).unwrap();
+        let fields: [&[u8]; 4] =
+            [&7_i32.to_le_bytes(), &0.1_f64.to_le_bytes(), &day.julian_day().to_le_bytes(), &[1]];
+        let mut body = 4_u16.to_be_bytes().to_vec();
+        for field in fields {
+            body.extend((field.len() as u32).to_be_bytes());
+            body.extend(field);
+        }
+
+        texts.push_text(&[Some("7"), Some("0.1"), Some("2024-02-29"), Some("t")]).unwrap();
+        binaries.push(&Row::decode(&binary, &body, &mut Vec::new()).unwrap()).unwrap();
+
+        for (text, binary) in texts.columns.iter().zip(&binaries.columns) {
+            assert_eq!((&text.values, &text.names), (&binary.values, &binary.names));
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_column_is_refused() {
+        let columns: Columns =
+            [Described::new("a", Encoding::new(Type::Text, Format::Text))].into_iter().collect();
+        let mut table = Table::new(&columns, vec![0], 10);
+
+        assert!(matches!(table.push_text(&[]), Err(Error::Row(_))));
     }
 }

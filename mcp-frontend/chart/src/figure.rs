@@ -6,11 +6,11 @@ use plotters::coord::cartesian::Cartesian2d;
 use plotters::element::{Circle, PathElement, Rectangle};
 use plotters::style::{Color, RGBColor};
 
-use super::axis::{Axis, Domain, LABELS, Tick};
-use super::canvas::{Anchor, Canvas, Place, failed};
-use super::color::{AXIS, BACKGROUND, GRID, QUIET_TEXT, TEXT};
-use super::font::Letters;
-use crate::mcp::failure::Failure;
+use crate::axis::{Axis, Domain, LABELS, Tick};
+use crate::canvas::{Anchor, Canvas, Place, failed};
+use crate::color::{AXIS, BACKGROUND, GRID, QUIET_TEXT, TEXT};
+use crate::error::Error;
+use crate::font::Letters;
 
 const TITLE: Letters = Letters::bold(16.0);
 const AXIS_TITLE: Letters = Letters::regular(12.5);
@@ -31,7 +31,7 @@ const MOST_LABELS: f64 = 0.36;
 
 /// What marks look like in the legend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sample {
+pub(crate) enum Sample {
     Box,
     Line,
     Dot,
@@ -39,19 +39,19 @@ pub(super) enum Sample {
 
 /// All that is around the marks.
 #[derive(Debug)]
-pub(super) struct Figure {
-    pub(super) title: Option<String>,
+pub(crate) struct Figure {
+    pub(crate) title: Option<String>,
     /// The axis below, whichever of the data it shows.
-    pub(super) across: Domain,
-    pub(super) across_title: String,
-    pub(super) across_grid: bool,
-    pub(super) up: Domain,
-    pub(super) up_title: String,
-    pub(super) up_grid: bool,
-    pub(super) sample: Sample,
+    pub(crate) across: Domain,
+    pub(crate) across_title: String,
+    pub(crate) across_grid: bool,
+    pub(crate) up: Domain,
+    pub(crate) up_title: String,
+    pub(crate) up_grid: bool,
+    pub(crate) sample: Sample,
     /// Names of series, if there is a legend.
-    pub(super) legend: Vec<(String, RGBColor)>,
-    pub(super) footnotes: Vec<String>,
+    pub(crate) legend: Vec<(String, RGBColor)>,
+    pub(crate) footnotes: Vec<String>,
 }
 
 /// Where everything goes.
@@ -70,8 +70,8 @@ struct Plan {
     up: Axis,
 }
 
-/// A figure whose marks are being drawn. Marks are placed by their values.
-pub(super) struct Chart<'c, 'a> {
+/// The middle of a figure, where its marks are drawn. Marks are placed by their values.
+pub(crate) struct Plot<'c, 'a> {
     canvas: &'c Canvas<'a>,
     context: ChartContext<'c, SVGBackend<'a>, Cartesian2d<Axis, Axis>>,
     plan: Plan,
@@ -81,12 +81,12 @@ pub(super) struct Chart<'c, 'a> {
 
 impl Figure {
     /// How large the plot is about, in points, for those who choose by it.
-    pub(super) fn usual_plot(canvas_width: f64, canvas_height: f64) -> (f64, f64) {
+    pub(crate) fn usual_plot(canvas_width: f64, canvas_height: f64) -> (f64, f64) {
         (canvas_width - 90.0, canvas_height - 100.0)
     }
 
     /// Draws what is below the marks.
-    pub(super) fn begin<'c, 'a>(&self, canvas: &'c Canvas<'a>) -> Result<Chart<'c, 'a>, Failure> {
+    pub(crate) fn begin<'c, 'a>(&self, canvas: &'c Canvas<'a>) -> Result<Plot<'c, 'a>, Error> {
         let plan = self.plan(canvas);
         canvas.rectangle((0.0, 0.0), (canvas.width, canvas.height), BACKGROUND)?;
         let mut y = MARGIN + TITLE.line_height() / 2.0;
@@ -107,9 +107,9 @@ impl Figure {
             .margin_bottom(canvas.pixels(canvas.height - plan.bottom))
             .build_cartesian_2d(plan.across.clone(), plan.up.clone())
             .map_err(failed)?;
-        let chart = Chart { canvas, context, plan, labels: Vec::new() };
-        chart.draw_grid(self)?;
-        Ok(chart)
+        let plot = Plot { canvas, context, plan, labels: Vec::new() };
+        plot.draw_grid(self)?;
+        Ok(plot)
     }
 
     fn plan(&self, canvas: &Canvas<'_>) -> Plan {
@@ -154,7 +154,7 @@ impl Figure {
         Plan { title, legend, footnotes, legend_top, left, top, right, bottom, across, up }
     }
 
-    fn draw_legend(&self, canvas: &Canvas<'_>, plan: &Plan) -> Result<(), Failure> {
+    fn draw_legend(&self, canvas: &Canvas<'_>, plan: &Plan) -> Result<(), Error> {
         let mut y = plan.legend_top + LABELS.line_height() / 2.0;
         for row in &plan.legend {
             let mut x = MARGIN;
@@ -199,22 +199,22 @@ fn legend_rows(entries: &[(String, RGBColor)], width: f64) -> Vec<Vec<(String, R
     rows
 }
 
-impl Chart<'_, '_> {
-    pub(super) fn across(&self) -> &Axis {
+impl Plot<'_, '_> {
+    pub(crate) fn across(&self) -> &Axis {
         &self.plan.across
     }
 
-    pub(super) fn up(&self) -> &Axis {
+    pub(crate) fn up(&self) -> &Axis {
         &self.plan.up
     }
 
     /// Width and height of the plot, in points.
-    pub(super) fn size(&self) -> Place {
+    pub(crate) fn size(&self) -> Place {
         (self.plan.right - self.plan.left, self.plan.bottom - self.plan.top)
     }
 
     /// Where values are, in points.
-    pub(super) fn place(&self, at: Place) -> Place {
+    pub(crate) fn place(&self, at: Place) -> Place {
         let (width, height) = self.size();
         (
             self.plan.left + self.plan.across.share(at.0) * width,
@@ -223,29 +223,29 @@ impl Chart<'_, '_> {
     }
 
     /// A box with two opposite corners.
-    pub(super) fn rectangle(
+    pub(crate) fn rectangle(
         &mut self,
         from: Place,
         to: Place,
         color: RGBColor,
         opacity: f64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let element = Rectangle::new([from, to], color.mix(opacity).filled());
         self.context.draw_series([element]).map(drop).map_err(failed)
     }
 
-    pub(super) fn line(&mut self, points: Vec<Place>, color: RGBColor, width: f64) -> Result<(), Failure> {
+    pub(crate) fn line(&mut self, points: Vec<Place>, color: RGBColor, width: f64) -> Result<(), Error> {
         let element = PathElement::new(points, self.canvas.stroke(color, width));
         self.context.draw_series([element]).map(drop).map_err(failed)
     }
 
-    pub(super) fn dots(
+    pub(crate) fn dots(
         &mut self,
         points: impl IntoIterator<Item = Place>,
         radius: f64,
         color: RGBColor,
         opacity: f64,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let radius = self.canvas.size(radius);
         let style = color.mix(opacity).filled();
         let elements = points.into_iter().map(|point| Circle::new(point, radius, style));
@@ -253,12 +253,12 @@ impl Chart<'_, '_> {
     }
 
     /// Keeps labels away from a dot.
-    pub(super) fn reserve(&mut self, at: Place, radius: f64) {
+    pub(crate) fn reserve(&mut self, at: Place, radius: f64) {
         self.labels.push(((at.0 - radius, at.1 - radius), (at.0 + radius, at.1 + radius)));
     }
 
     /// Writes a label above, below or beside a dot, wherever there is room.
-    pub(super) fn label_dot(&mut self, at: Place, radius: f64, text: &str) -> Result<(), Failure> {
+    pub(crate) fn label_dot(&mut self, at: Place, radius: f64, text: &str) -> Result<(), Error> {
         let (over, beside) = (radius + LABELS.size * 0.7, radius + 5.0);
         let places = [
             ((at.0, at.1 - over), Anchor::Middle),
@@ -275,13 +275,13 @@ impl Chart<'_, '_> {
     }
 
     /// Writes a label in a box of the picture, unless there is one already or it would stand outside; whether it does.
-    pub(super) fn label(
+    pub(crate) fn label(
         &mut self,
         at: Place,
         text: &str,
         color: RGBColor,
         anchor: Anchor,
-    ) -> Result<bool, Failure> {
+    ) -> Result<bool, Error> {
         let (width, height) = (LABELS.width(text), LABELS.size);
         let left = match anchor {
             Anchor::Start => at.0,
@@ -308,13 +308,13 @@ impl Chart<'_, '_> {
     }
 
     /// Draws what is above the marks.
-    pub(super) fn finish(self, figure: &Figure) -> Result<(), Failure> {
+    pub(crate) fn finish(self, figure: &Figure) -> Result<(), Error> {
         self.draw_axes(figure)?;
         self.draw_across_labels(figure)?;
         self.draw_up_labels(figure)
     }
 
-    fn draw_grid(&self, figure: &Figure) -> Result<(), Failure> {
+    fn draw_grid(&self, figure: &Figure) -> Result<(), Error> {
         let plan = &self.plan;
         if figure.up_grid {
             for tick in &plan.up.ticks {
@@ -332,7 +332,7 @@ impl Chart<'_, '_> {
     }
 
     /// The lines at zero, or at the chart's edge where zero is not on the axis or means nothing.
-    fn draw_axes(&self, figure: &Figure) -> Result<(), Failure> {
+    fn draw_axes(&self, figure: &Figure) -> Result<(), Error> {
         let plan = &self.plan;
         let has_zero = |domain: &Domain, axis: &Axis| {
             matches!(domain, Domain::Numbers { log: false, .. }) && axis.contains(0.0)
@@ -350,7 +350,7 @@ impl Chart<'_, '_> {
         Ok(())
     }
 
-    fn draw_across_labels(&self, figure: &Figure) -> Result<(), Failure> {
+    fn draw_across_labels(&self, figure: &Figure) -> Result<(), Error> {
         let plan = &self.plan;
         let is_measured = !matches!(figure.across, Domain::Names(_));
         for Tick { at, lines } in &plan.across.ticks {
@@ -383,7 +383,7 @@ impl Chart<'_, '_> {
         self.canvas.text((x, y), &title, AXIS_TITLE, TEXT, Anchor::Middle)
     }
 
-    fn draw_up_labels(&self, figure: &Figure) -> Result<(), Failure> {
+    fn draw_up_labels(&self, figure: &Figure) -> Result<(), Error> {
         let plan = &self.plan;
         for Tick { at, lines } in &plan.up.ticks {
             let (_, y) = self.place((0.0, *at));

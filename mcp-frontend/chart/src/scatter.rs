@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use plotters::style::RGBColor;
 
-use super::canvas::Place;
-use super::figure::{Chart, Figure, Sample};
-use super::scene::{Marks, Scene, Subject};
-use super::series::counted;
-use crate::mcp::failure::Failure;
+use crate::canvas::Place;
+use crate::error::Error;
+use crate::figure::{Figure, Plot, Sample};
+use crate::scene::{Marks, Scene, Subject};
+use crate::series::counted;
 
 /// So many dots in one place are as dark as more.
 const MOST_IN_PLACE: u32 = 6;
@@ -16,7 +16,7 @@ const MOST_IN_PLACE: u32 = 6;
 const PLACE: f64 = 2.0;
 
 /// All dots of a chart.
-pub(super) struct Dots {
+pub(crate) struct Dots {
     /// Radius in points, and opacity: the more there are, the smaller and the paler.
     radius: f64,
     opacity: f64,
@@ -24,7 +24,7 @@ pub(super) struct Dots {
     labels: Vec<(Place, String)>,
 }
 
-pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
+pub(crate) fn scene(subject: &Subject<'_>) -> Result<Scene, Error> {
     let positions = subject.positions();
     let of = positions.of();
     let mut series = Vec::new();
@@ -56,23 +56,23 @@ pub(super) fn scene(subject: &Subject<'_>) -> Result<Scene, Failure> {
 }
 
 impl Dots {
-    pub(super) fn draw(&self, chart: &mut Chart<'_, '_>) -> Result<(), Failure> {
+    pub(crate) fn draw(&self, plot: &mut Plot<'_, '_>) -> Result<(), Error> {
         for (color, points) in &self.series {
             let mut places: HashMap<(i64, i64), u32> = HashMap::new();
             let mut shown = Vec::new();
             for point in points {
-                let at = chart.place(*point);
+                let at = plot.place(*point);
                 let count = places.entry(((at.0 * PLACE) as i64, (at.1 * PLACE) as i64)).or_default();
                 *count += 1;
-                if *count <= MOST_IN_PLACE && chart.up().contains(point.1) {
+                if *count <= MOST_IN_PLACE && plot.up().contains(point.1) {
                     shown.push(*point);
                 }
             }
-            chart.dots(shown, self.radius, *color, self.opacity)?;
+            plot.dots(shown, self.radius, *color, self.opacity)?;
         }
-        let visible = self.labels.iter().filter(|(at, _)| chart.up().contains(at.1));
-        let placed: Vec<_> = visible.map(|(at, label)| (chart.place(*at), label)).collect();
-        placed.iter().for_each(|(at, _)| chart.reserve(*at, self.radius));
-        placed.iter().try_for_each(|(at, label)| chart.label_dot(*at, self.radius, label))
+        let visible = self.labels.iter().filter(|(at, _)| plot.up().contains(at.1));
+        let placed: Vec<_> = visible.map(|(at, label)| (plot.place(*at), label)).collect();
+        placed.iter().for_each(|(at, _)| plot.reserve(*at, self.radius));
+        placed.iter().try_for_each(|(at, label)| plot.label_dot(*at, self.radius, label))
     }
 }
